@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The airlock: every file between host and guest is copied once, out of the other side's reach,
+ * with a cap; that copy is hashed, judged, kept as evidence, and is what is handed on.
+ *
+ *   <folder>/evidence/in/<n>   what was given, as brought (read-only, mode 0400)
+ *   <folder>/evidence/out/<n>  what the guest dropped
+ *
+ * Blocks: for worker threads. Errors are G_IO_ERROR, each with what to do. */
+#pragma once
+
+#include "hostd/share/scanner.h"
+
+typedef struct {
+    char *name;    /* as claimed, unescaped: data */
+    char *path;    /* of the evidence copy */
+    guint64 size;
+    char *sha256;
+    GkJudgement judgement;
+} GkPassed;
+
+void gk_passed_free (GkPassed *passed);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkPassed, gk_passed_free)
+
+/**
+ * gk_airlock_check_source:
+ * @fd: what a client passed
+ * @max: largest size, bytes
+ *
+ * That it is a regular, readable, non-empty file within @max: the errors that a user sees for a
+ * directory, FIFO, device, empty or oversized file.
+ */
+gboolean gk_airlock_check_source (int fd, guint64 max, GError **error);
+
+/* Brings a host file in: copy to evidence, judge. It is not yet visible to the guest. */
+GkPassed *gk_airlock_bring (const char *folder, const GkScannerConfig *scanners, int fd,
+                            const char *name, guint64 max, GCancellable *cancellable,
+                            GError **error);
+
+/**
+ * gk_airlock_admit:
+ * @ret_guest_name: (out): the name it got in the guest
+ *
+ * Shows a brought file in `<folder>/inbound/` under its name made fit for the guest (a Windows or
+ * Linux file name of printable characters, its ending kept; never over an existing one).
+ */
+gboolean gk_airlock_admit (const char *folder, const GkPassed *passed, char **ret_guest_name,
+                           GError **error);
+
+/**
+ * gk_airlock_take:
+ * @name: relative path in `<folder>/outbound/`, as asked for by the user
+ *
+ * Takes a file from the drop box: opened beneath it, checked to be plain, copied with the cap,
+ * judged. G_IO_ERROR_NOT_FOUND where there is none.
+ */
+GkPassed *gk_airlock_take (const char *folder, const GkScannerConfig *scanners, const char *name,
+                           guint64 max, GCancellable *cancellable, GError **error);
+
+/* Returns: (transfer full) (element-type utf8): relative paths of what is in the drop box, at most
+ * @most of them and 16 levels deep; @ret_refused (nullable): how many entries were not plain files
+ * or past the limits. Names are the guest's: escape them. */
+GPtrArray *gk_airlock_list (const char *folder, guint most, guint *ret_refused, GError **error);

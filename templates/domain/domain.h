@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The libvirt XML of a disposable and of the devices that are hot-plugged into it.
+ *
+ * Pure: typed spec in, text out, by libxml2 trees over `machine.xml`. Nothing here comes from a
+ * guest. Any thread. */
+#pragma once
+
+#include <glib.h>
+
+#define GK_DOMAIN_NS "https://genkan.invalid/domain/1"
+
+typedef struct {
+    const char *name;     /* libvirt's name: `genkan-<id>` */
+    const char *uuid;
+    const char *id;       /* the disposable's, kept in the domain's metadata */
+    const char *instance; /* which genkand it belongs to (a UUID), kept there too */
+    guint memory_mib, vcpus;
+    gboolean kvm;           /* else TCG */
+    const char *cpu_model;  /* NULL with kvm: the host's */
+    const char *kernel, *initrd, *cmdline;
+    const char *overlay, *disk; /* qcow2 overlay and the golden disk below it */
+    const char *serial_log; /* file that virtlogd writes the console to; NULL: none */
+    gboolean display;       /* VGA and VNC on a socket of libvirt's choosing */
+    guint spare_ports;      /* PCIe root ports kept free for hot-plug */
+} GkDomainSpec;
+
+typedef struct {
+    const char *tap; /* exists in the host's namespace, made with IFF_VNET_HDR */
+    const char *mac;
+    gboolean link_up;
+} GkNicSpec;
+
+typedef struct {
+    const char *folder; /* host directory */
+    const char *tag;    /* mount tag in the guest: `inbound`, `outbound` */
+} GkExportSpec;
+
+/* Returns: (transfer full): XML text */
+char *gk_domain_xml (const GkDomainSpec *spec);
+char *gk_nic_xml (const GkNicSpec *spec);
+char *gk_export_xml (const GkExportSpec *spec);
