@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One connection, shared by all threads and opened again when it was lost.
+ *
+ * libvirtd drops a client that answers no keepalive for half a minute, and our domains with it: so
+ * the thread that runs GLib's default main context must never block for long. */
+#include "vmm/libvirt.h"
+
+#include "base/escape.h"
+
+#include <libvirt-glib/libvirt-glib-event.h>
+#include <libvirt/virterror.h>
+
+enum { KEEPALIVE_S = 5, KEEPALIVE_MISSED = 5 };
+
+G_DEFINE_QUARK (gk - vmm - error - quark, gk_vmm_error)
+
+struct _GkVmm {
+    char *uri;
+    GMutex lock;
+    virConnectPtr connection; /* under the lock; NULL until the first use */
+};
+
+static void
+say_nothing (void *data, virErrorPtr failure)
+{
+}
+
+void
+gk_vmm_init (void)
+{
+    static gsize done = 0;
+
+    if (!g_once_init_enter (&done))
+        return;
+    gvir_event_register ();
+    virInitialize ();
+    /* By default libvirt prints each error; ours reach the caller. */
+    virSetErrorFunc (NULL, say_nothing);
+    g_once_init_leave (&done, 1);
+}
+
+static gboolean
+fail_unreachable (GkVmm *vmm, GError **error)
+{
+    g_autofree char *reason = gk_escape (virGetLastErrorMessage (), -1);
+
+    g_set_error (
+        error, GK_VMM_ERROR, GK_VMM_ERROR_UNREACHABLE,
+        "libvirtd does not answer at %s (%s): start it with `systemctl start libvirtd`, or "
+        "`virtlogd -d && libvirtd -d` where there is no systemd, and see that this user may "
+        "manage it (group libvirt)",
+        vmm->uri, reason);
+    return FALSE;
+}
+
+/* With the lock held. */
+static gboolean
+reopen (GkVmm *vmm, GError **error)
+{
+    if (vmm->connection && virConnectIsAlive (vmm->connection) == 1)
+        return TRUE;
+    g_clear_pointer (&vmm->connection, virConnectClose);
+    vmm->connection = virConnectOpen (vmm->uri);
+    if (!vmm->connection)
+        return fail_unreachable (vmm, error);
+    virConnectSetKeepAlive (vmm->connection, KEEPALIVE_S, KEEPALIVE_MISSED);
+    return TRUE;
+}
+
+virConnectPtr
+gk_vmm_connect (GkVmm *vmm, GError **error)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&vmm->lock);
+
+    if (!reopen (vmm, error))
+        return NULL;
+    virConnectRef (vmm->connection);
+    return vmm->connection;
+}
+
+GkVmm *
+gk_vmm_open (const char *uri, GError **error)
+{
+    g_autoptr (GkVmm) vmm = g_new0 (GkVmm, 1);
+
+    vmm->uri = g_strdup (uri);
+    g_mutex_init (&vmm->lock);
+    if (!reopen (vmm, error))
+        return NULL;
+    return g_steal_pointer (&vmm);
+}
+
+void
+gk_vmm_free (GkVmm *vmm)
+{
+    if (!vmm)
+        return;
+    g_clear_pointer (&vmm->connection, virConnectClose);
+    g_mutex_clear (&vmm->lock);
+    g_free (vmm->uri);
+    g_free (vmm);
+}
+
+static gboolean
+is_lost (GkVmm *vmm)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&vmm->lock);
+
+    return !vmm->connection || virConnectIsAlive (vmm->connection) != 1;
+}
+
+gboolean
+gk_vmm_fail (GkVmm *vmm, GkVmmError otherwise, GError **error, const char *what, ...)
+{
+    g_autofree char *reason = gk_escape (virGetLastErrorMessage (), -1), *doing = NULL;
+    va_list args;
+
+    /* Asked after the reason was taken: it resets libvirt's last error. */
+    if (is_lost (vmm)) {
+        g_set_error (error, GK_VMM_ERROR, GK_VMM_ERROR_UNREACHABLE,
+                     "the connection to libvirtd was lost (%s): see that it runs, then try again",
+                     reason);
+        return FALSE;
+    }
+    va_start (args, what);
+    doing = g_strdup_vprintf (what, args);
+    va_end (args);
+    g_set_error (error, GK_VMM_ERROR, (int) otherwise, "%s: %s", doing, reason);
+    return FALSE;
+}

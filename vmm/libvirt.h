@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of vmm/ share, and nobody else includes: libvirt's handles by scope, its errors as
+ * ours, and the handle of a VM. */
+#pragma once
+
+#include "vmm/vm.h"
+
+#include <json-glib/json-glib.h>
+
+#include <libvirt/libvirt.h>
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (virConnect, virConnectClose)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (virDomain, virDomainFree)
+
+/* A VM is known by its UUID and looked up for each call, so a handle outlives the connection. */
+struct _GkVm {
+    GkVmm *vmm; /* borrowed */
+    char *name, *uuid;
+};
+
+/* Returns: (transfer full): a live connection, or %NULL with GK_VMM_ERROR_UNREACHABLE */
+virConnectPtr gk_vmm_connect (GkVmm *vmm, GError **error);
+
+/**
+ * gk_vmm_fail:
+ * @otherwise: the error, unless the connection is lost
+ * @what: what could not be done, to what
+ *
+ * Sets @error from libvirt's last error of this thread. Its text may quote a guest: it is escaped.
+ * Returns FALSE, for a tail call.
+ */
+gboolean gk_vmm_fail (GkVmm *vmm, GkVmmError otherwise, GError **error, const char *what, ...)
+    G_GNUC_PRINTF (4, 5);
+
+/* The same for a call on a VM: GK_VMM_ERROR_GONE where the VM is no more. */
+gboolean gk_vm_fail (GkVm *vm, GkVmmError otherwise, GError **error, const char *what, ...)
+    G_GNUC_PRINTF (4, 5);
+
+/* Returns: (transfer full): the running domain, or %NULL with GK_VMM_ERROR_GONE or _UNREACHABLE */
+virDomainPtr gk_vm_domain (GkVm *vm, GError **error);
+
+/**
+ * gk_agent_command:
+ * @command: (transfer full): `{"execute": …}`
+ * @what: for the error: `read '/etc/passwd' in`; the VM's name follows
+ *
+ * Returns: (transfer full): the reply as text, at most 24 MiB of it; or %NULL with @error:
+ * GK_VMM_ERROR_TIMED_OUT after @timeout_s, GK_VMM_ERROR_AGENT where the agent is not there or refuses
+ */
+char *gk_agent_command (GkVm *vm, JsonObject *command, guint timeout_s, const char *what,
+                        GError **error);
