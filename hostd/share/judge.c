@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hostd/share/judge.h"
+
+#include "base/escape.h"
+#include "base/json.h"
+
+#include <string.h>
+
+enum { WHY_SHOWN = 400 };
+
+/* What genkan-scan's word is worth. */
+typedef enum {
+    OWN_OTHER, /* a finding or a failure */
+    OWN_KNOWS, /* clean, by a parser of ours that knows the whole format */
+    OWN_CLEAN, /* clean as far as it looked */
+    OWN_BLIND, /* no parser of ours reads this format */
+} Own;
+
+typedef enum { CLAMD_NONE, CLAMD_OK, CLAMD_OTHER } Clamd;
+
+static Own
+worth_of (JsonObject *triage, GkVerdict verdict)
+{
+    const char *kind = gk_json_string (triage, "kind", "");
+
+    if (verdict == GK_VERDICT_CLEAN)
+        return g_str_equal (kind, "lnk") ? OWN_KNOWS : OWN_CLEAN;
+    if (verdict == GK_VERDICT_UNSCANNABLE && !g_str_equal (kind, "lnk"))
+        return OWN_BLIND;
+    return OWN_OTHER;
+}
+
+/* All that is ever clean, or has a reason of its own. For the rest the worse verdict stands, and is
+ * never vouched for: clamd's OK cannot lift what genkan-scan found or failed at. */
+static const struct {
+    Own own;
+    Clamd clamd;
+    GkVerdict verdict;
+    gboolean vouched;
+    const char *why;
+} rules[] = {
+    {OWN_KNOWS,  CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "genkan-scan and clamd found nothing in it"},
+    { OWN_KNOWS, CLAMD_NONE, GK_VERDICT_CLEAN,       TRUE,
+     "genkan-scan, which knows this whole format, found nothing in it"                                 },
+    { OWN_CLEAN, CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "genkan-scan and clamd found nothing in it"},
+    { OWN_CLEAN, CLAMD_NONE, GK_VERDICT_CLEAN,       FALSE,
+     "genkan-scan found nothing in it, and no scanner is configured that can vouch for it: set "
+      "[scan] clamd-socket in genkand.conf"                                                            },
+    { OWN_BLIND, CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "clamd found nothing in it"                },
+    { OWN_BLIND, CLAMD_NONE, GK_VERDICT_UNSCANNABLE, FALSE,
+     "no scanner is configured that can vouch for it: set [scan] clamd-socket in genkand.conf"         },
+};
+
+/* The reason that the triage gives, or else its first indicator's. */
+static char *
+why_by_own (JsonObject *triage, GkVerdict verdict)
+{
+    JsonArray *indicators = gk_json_array (triage, "indicators");
+    const char *why = gk_json_string (triage, "why", NULL);
+    g_autofree char *shown = NULL;
+
+    if (!why && indicators && json_array_get_length (indicators) > 0)
+        why = gk_json_string (gk_json_element (indicators, 0), "detail", NULL);
+    if (!why)
+        why = gk_verdict_to_string (verdict);
+    shown = gk_escape (why, (gssize) strnlen (why, WHY_SHOWN));
+    return g_strdup_printf ("genkan-scan: %s", shown);
+}
+
+void
+gk_judge (JsonObject *triage, const GkClamdAnswer *clamd, GkJudgement *ret)
+{
+    GkVerdict own = GK_VERDICT_ERROR;
+    Clamd said = !clamd ? CLAMD_NONE : clamd->verdict == GK_VERDICT_CLEAN ? CLAMD_OK : CLAMD_OTHER;
+
+    gk_verdict_from_string (gk_json_string (triage, "verdict", NULL), &own);
+    for (gsize i = 0; i < G_N_ELEMENTS (rules); i++)
+        if (rules[i].own == worth_of (triage, own) && rules[i].clamd == said) {
+            ret->verdict = rules[i].verdict;
+            ret->vouched = rules[i].vouched;
+            ret->why = g_strdup (rules[i].why);
+            return;
+        }
+    ret->verdict = clamd ? gk_verdict_worse (own, clamd->verdict) : own;
+    ret->vouched = FALSE;
+    ret->why = clamd && clamd->verdict > own ? g_strdup_printf ("clamd: %s", clamd->what)
+                                             : why_by_own (triage, own);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hostd/share/scanner.h"
+
+#include "base/fd.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/paths.h"
+#include "base/spawn.h"
+#include "hostd/share/clamd.h"
+#include "hostd/share/judge.h"
+#include "hostd/share/triage-check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    DEFAULT_TIMEOUT_MS = 30 * 1000,
+    DEFAULT_MAX_SIZE = 256 << 20,
+    OUTPUT_MAX = 8 << 20,
+    NAME_MAX_GIVEN = 4096,
+};
+
+/* What we know of the file ourselves, whatever a scanner says of it. */
+typedef struct {
+    const char *name; /* as claimed, or NULL */
+    guint64 size;
+    char *sha256; /* NULL: the file was not read */
+} Facts;
+
+static void
+facts_clear (Facts *facts)
+{
+    g_clear_pointer (&facts->sha256, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Facts, facts_clear)
+
+void
+gk_judgement_clear (GkJudgement *judgement)
+{
+    g_clear_pointer (&judgement->triage, json_object_unref);
+    g_clear_pointer (&judgement->why, g_free);
+}
+
+static guint
+timeout_of (const GkScannerConfig *config)
+{
+    return config->timeout_ms ? config->timeout_ms : DEFAULT_TIMEOUT_MS;
+}
+
+static guint64
+max_size_of (const GkScannerConfig *config)
+{
+    return config->max_size ? config->max_size : DEFAULT_MAX_SIZE;
+}
+
+static gboolean
+learn_facts (int fd, GCancellable *cancellable, Facts *facts, GError **error)
+{
+    gk_autofd int nowhere = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+    struct stat st;
+
+    if (nowhere < 0 || fstat (fd, &st) < 0 || lseek (fd, 0, SEEK_SET) < 0)
+        return gk_set_errno (error, errno, "cannot read the file");
+    facts->size = (guint64) st.st_size;
+    /* A file that grows all the time must not keep us here. */
+    return gk_fd_copy (fd, nowhere, facts->size, cancellable, &facts->sha256, &facts->size, error);
+}
+
+static void
+set_file (JsonObject *triage, const Facts *facts)
+{
+    JsonObject *file = json_object_new ();
+
+    gk_json_set_text (file, "name", facts->name);
+    json_object_set_int_member (file, "size", (gint64) facts->size);
+    gk_json_set_text (file, "sha256", facts->sha256);
+    json_object_set_object_member (triage, "file", file);
+}
+
+static void
+add_indicator (JsonObject *triage, const char *id, GkVerdict verdict, const char *detail)
+{
+    static const char *const severities[] = {
+        [GK_VERDICT_CLEAN] = "low",          [GK_VERDICT_UNSCANNABLE] = "medium",
+        [GK_VERDICT_ERROR] = "high",         [GK_VERDICT_SUSPICIOUS] = "high",
+        [GK_VERDICT_MALICIOUS] = "critical",
+    };
+    JsonArray *old = gk_json_array (triage, "indicators"), *indicators = json_array_new ();
+    JsonObject *indicator = json_object_new ();
+
+    json_object_set_string_member (indicator, "id", id);
+    json_object_set_string_member (indicator, "severity", severities[verdict]);
+    gk_json_set_text (indicator, "detail", detail);
+    json_array_add_object_element (indicators, indicator);
+    /* The others come from a sealed array. */
+    for (guint i = 0; old && i < json_array_get_length (old); i++)
+        json_array_add_element (indicators, json_array_dup_element (old, i));
+    json_object_set_array_member (triage, "indicators", indicators);
+}
+
+/* The triage of a file that genkan-scan could not or may not look at. */
+static JsonObject *
+triage_without_scan (const Facts *facts, GkVerdict verdict, const char *id, const char *detail)
+{
+    JsonObject *triage = json_object_new ();
+
+    set_file (triage, facts);
+    json_object_set_string_member (triage, "kind", "other");
+    json_object_set_string_member (triage, "verdict", gk_verdict_to_string (verdict));
+    add_indicator (triage, id, verdict, detail);
+    return triage;
+}
+
+/* What came from outside is sealed: this is the same object with members that can be set. */
+static JsonObject *
+unseal (JsonObject *sealed)
+{
+    JsonObject *copy = json_object_new ();
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *node;
+
+    json_object_iter_init (&iter, sealed);
+    while (json_object_iter_next (&iter, &name, &node))
+        json_object_set_member (copy, name, json_node_copy (node));
+    return copy;
+}
+
+/* Returns: (transfer full): @output as a triage of this file, or %NULL where it is not that */
+static JsonObject *
+read_triage (GBytes *output, const Facts *facts, GError **error)
+{
+    gsize size;
+    const char *text = g_bytes_get_data (output, &size);
+    g_autoptr (JsonObject) claimed = gk_json_parse (text, size, OUTPUT_MAX, error);
+    JsonObject *file, *triage;
+
+    if (!claimed || !gk_triage_check (claimed, error))
+        return NULL;
+    file = gk_json_object (claimed, "file");
+    if ((guint64) gk_json_int (file, "size", 0) != facts->size ||
+        g_strcmp0 (gk_json_string (file, "sha256", NULL), facts->sha256) != 0) {
+        g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                             "it read another content than was given, or the file changed");
+        return NULL;
+    }
+    triage = unseal (claimed);
+    set_file (triage, facts);
+    return triage;
+}
+
+/* The end of a name is what a file is opened by; the length of an argument is limited. */
+static char *
+name_argument (const char *name)
+{
+    g_autofree char *valid = g_utf8_make_valid (name, -1);
+    gsize skip = strlen (valid) > NAME_MAX_GIVEN ? strlen (valid) - NAME_MAX_GIVEN : 0;
+
+    while ((valid[skip] & 0xc0) == 0x80)
+        skip++;
+    return g_strdup (valid + skip);
+}
+
+static GBytes *
+run_scan (const GkScannerConfig *config, int fd, const char *name, GCancellable *cancellable,
+          GError **error)
+{
+    static const char *const environment[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL };
+    g_autofree char *installed = config->program ? NULL : gk_program_path ("genkan-scan");
+    g_autofree char *size = g_strdup_printf ("%" G_GUINT64_FORMAT, max_size_of (config));
+    g_autofree char *given = name ? name_argument (name) : NULL;
+    const char *argv[] = { config->program ? config->program : installed,
+                           "--max-size",
+                           size,
+                           given ? "--name" : NULL,
+                           given,
+                           NULL };
+    GkSpawn spec = { .argv = argv,
+                     .envp = environment,
+                     .input = fd,
+                     .timeout_ms = timeout_of (config),
+                     .max_output = OUTPUT_MAX };
+    GBytes *output = NULL;
+
+    if (lseek (fd, 0, SEEK_SET) < 0) {
+        gk_set_errno (error, errno, "cannot read the file");
+        return NULL;
+    }
+    return gk_spawn (&spec, cancellable, &output, NULL, NULL, error) ? output : NULL;
+}
+
+/* What a caller must hear of as an error; all else is the scanner's failure, and a verdict. */
+static gboolean
+is_fatal (const GError *error)
+{
+    return error->domain == G_SPAWN_ERROR ||
+           g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ||
+           g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+}
+
+static void
+set_fatal (GError **error, GError *cause)
+{
+    if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+        g_propagate_error (error, cause);
+        return;
+    }
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                 "cannot start genkan-scan (is genkan installed whole?): %s", cause->message);
+    g_error_free (cause);
+}
+
+static JsonObject *
+scan (const GkScannerConfig *config, int fd, const Facts *facts, GCancellable *cancellable,
+      GError **error)
+{
+    g_autoptr (GBytes) output = run_scan (config, fd, facts->name, cancellable, error);
+
+    return output ? read_triage (output, facts, error) : NULL;
+}
+
+static gboolean
+is_too_large (const GkScannerConfig *config, const Facts *facts)
+{
+    return facts->size > max_size_of (config);
+}
+
+static char *
+too_large (const GkScannerConfig *config, const Facts *facts)
+{
+    return g_strdup_printf ("the file has %" G_GUINT64_FORMAT
+                            " bytes; scanners are given at most %" G_GUINT64_FORMAT,
+                            facts->size, max_size_of (config));
+}
+
+static JsonObject *
+triage_of_too_large (const GkScannerConfig *config, const Facts *facts)
+{
+    g_autofree char *why = too_large (config, facts);
+
+    return triage_without_scan (facts, GK_VERDICT_UNSCANNABLE, "too-large", why);
+}
+
+static JsonObject *
+triage_of (const GkScannerConfig *config, int fd, Facts *facts, GCancellable *cancellable,
+           GError **error)
+{
+    g_autoptr (GError) local = NULL;
+    JsonObject *triage = NULL;
+
+    if (learn_facts (fd, cancellable, facts, &local))
+        triage = is_too_large (config, facts) ? triage_of_too_large (config, facts)
+                                              : scan (config, fd, facts, cancellable, &local);
+    if (triage)
+        return triage;
+    if (is_fatal (local)) {
+        set_fatal (error, g_steal_pointer (&local));
+        return NULL;
+    }
+    return triage_without_scan (facts, GK_VERDICT_ERROR, "scanner-failed", local->message);
+}
+
+JsonObject *
+gk_scan_triage (const GkScannerConfig *config, int fd, const char *name, GCancellable *cancellable,
+                GError **error)
+{
+    g_auto (Facts) facts = { .name = name };
+
+    return triage_of (config, fd, &facts, cancellable, error);
+}
+
+/* The triage tells what was decided, and clamd's part in it, to whoever reads only that. */
+static void
+record (GkJudgement *judgement, const GkClamdAnswer *answer)
+{
+    JsonObject *triage = judgement->triage, *clamd;
+
+    json_object_set_string_member (triage, "verdict", gk_verdict_to_string (judgement->verdict));
+    gk_json_set_text (triage, "why", judgement->why);
+    if (!answer)
+        return;
+    clamd = json_object_new ();
+    json_object_set_string_member (clamd, "verdict", gk_verdict_to_string (answer->verdict));
+    gk_json_set_text (clamd, "what", answer->what);
+    json_object_set_object_member (triage, "clamd", clamd);
+    if (answer->verdict != GK_VERDICT_CLEAN)
+        add_indicator (triage, "clamd", answer->verdict, answer->what);
+}
+
+/* Both scanners' part in @ret, whose triage is set. */
+static gboolean
+ask_clamd (const GkScannerConfig *config, int fd, GCancellable *cancellable, GkJudgement *ret,
+           GError **error)
+{
+    g_auto (GkClamdAnswer) answer = { 0 };
+
+    if (config->clamd_socket &&
+        !gk_clamd_scan (config->clamd_socket, fd, timeout_of (config), cancellable, &answer, error))
+        return FALSE;
+    gk_judge (ret->triage, config->clamd_socket ? &answer : NULL, ret);
+    record (ret, config->clamd_socket ? &answer : NULL);
+    return TRUE;
+}
+
+gboolean
+gk_scan_judge (const GkScannerConfig *config, int fd, const char *name, GCancellable *cancellable,
+               GkJudgement *ret, GError **error)
+{
+    g_auto (Facts) facts = { .name = name };
+    g_auto (GkJudgement) judgement = { 0 };
+
+    judgement.triage = triage_of (config, fd, &facts, cancellable, error);
+    if (!judgement.triage)
+        return FALSE;
+    if (is_too_large (config, &facts)) {
+        judgement.verdict = GK_VERDICT_UNSCANNABLE;
+        judgement.why = too_large (config, &facts);
+    } else if (!ask_clamd (config, fd, cancellable, &judgement, error)) {
+        return FALSE;
+    }
+    *ret = judgement;
+    judgement = (GkJudgement) { 0 };
+    return TRUE;
+}
