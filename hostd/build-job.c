@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hostd/build-job.h"
+
+#include "base/id.h"
+#include "base/json.h"
+#include "base/paths.h"
+#include "base/spawn.h"
+#include "hostd/api/error.h"
+#include "images/image.h"
+
+#include <string.h>
+
+enum { OUTPUT_MAX = 16 << 20, LINE_MAX_BYTES = 4096, SWEEP_TIMEOUT_MS = 60000 };
+
+void
+gk_image_job_free (GkImageJob *job)
+{
+    g_free (job->name);
+    g_free (job);
+}
+
+/* `<config-dir>/images/NAME.recipe`, else the one that genkan brings. */
+static char *
+find_recipe (GkHost *host, const char *name, GError **error)
+{
+    g_autofree char *file = g_strconcat (name, ".recipe", NULL);
+    g_autofree char *relative = g_build_filename ("image", file, NULL);
+    g_autofree char *own = g_build_filename (host->config_dir, "images", file, NULL);
+    g_autofree char *brought = gk_data_path (relative);
+
+    if (gk_name_valid (name) && g_file_test (own, G_FILE_TEST_IS_REGULAR))
+        return g_steal_pointer (&own);
+    if (gk_name_valid (name) && g_file_test (brought, G_FILE_TEST_IS_REGULAR))
+        return g_steal_pointer (&brought);
+    g_set_error (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND,
+                 "there is no recipe of that name: genkan brings debian-base and debian-wine, and "
+                 "looks into %s/images",
+                 host->config_dir);
+    return NULL;
+}
+
+/* genkan-build tells its progress in JSON, a line each. */
+static void
+on_line (const char *line, gpointer data)
+{
+    g_autoptr (JsonObject) object = gk_json_parse (line, strlen (line), LINE_MAX_BYTES, NULL);
+    const char *what = object ? gk_json_string (object, "what", NULL) : NULL;
+
+    if (what)
+        gk_job_progress (data, (guint) gk_json_int (object, "percent", 255), "%s", what);
+}
+
+static void
+sweep (GkHost *host, const char *program)
+{
+    const char *const argv[] = { program, "--sweep", "--state-dir", host->state_dir, NULL };
+    GkSpawn spec = {
+        .argv = argv, .input = -1, .timeout_ms = SWEEP_TIMEOUT_MS, .max_output = OUTPUT_MAX
+    };
+    g_autoptr (GError) error = NULL;
+
+    if (!gk_spawn (&spec, NULL, NULL, NULL, NULL, &error))
+        g_warning ("cannot clean up after a build: %s", error->message);
+}
+
+JsonObject *
+gk_image_build_run (GkJob *job, gpointer data, GError **error)
+{
+    GkImageJob *wish = data;
+    g_autofree char *program = gk_program_path ("genkan-build");
+    g_autofree char *recipe = find_recipe (wish->host, wish->name, error);
+    const char *mirror = wish->host->config->mirror;
+    const char *argv[] = {
+        program, recipe, "--state-dir", wish->host->state_dir, mirror ? "--mirror" : NULL,
+        mirror,  NULL
+    };
+    GkSpawn spec = {
+        .argv = argv, .input = -1, .max_output = OUTPUT_MAX, .on_line = on_line, .data = job
+    };
+    g_autoptr (GkImage) image = NULL;
+
+    if (!recipe)
+        return NULL;
+    if (!gk_spawn (&spec, gk_job_cancellable (job), NULL, NULL, NULL, error)) {
+        sweep (wish->host, program);
+        return NULL;
+    }
+    image = gk_image_load (wish->host->state_dir, wish->name, error);
+    return image ? gk_image_to_json (image) : NULL;
+}
+
+JsonObject *
+gk_image_verify_run (GkJob *job, gpointer data, GError **error)
+{
+    GkImageJob *wish = data;
+    g_autoptr (GkImage) image = gk_image_load (wish->host->state_dir, wish->name, error);
+    JsonObject *result;
+
+    if (!image)
+        return NULL;
+    gk_job_progress (job, 255, "reading every byte of %s:%s", image->name, image->version);
+    if (!gk_image_verify (image, gk_job_cancellable (job), error))
+        return NULL;
+    result = json_object_new ();
+    json_object_set_string_member (result, "name", image->name);
+    json_object_set_string_member (result, "version", image->version);
+    json_object_set_string_member (result, "digest", image->digest);
+    json_object_set_boolean_member (result, "unchanged", TRUE);
+    return result;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `genkan image build` and `image verify`: jobs. */
+#pragma once
+
+#include "hostd/host.h"
+#include "hostd/job.h"
+
+typedef struct {
+    GkHost *host;
+    char *name; /* build: a recipe's name; verify: an image's `name[:version]` */
+} GkImageJob;
+
+void gk_image_job_free (GkImageJob *job);
+
+/* GkJobFunc; @data: GkImageJob. Runs genkan-build; cancelling kills it and sweeps. Result: the image. */
+JsonObject *gk_image_build_run (GkJob *job, gpointer data, GError **error);
+
+/* GkJobFunc; @data: GkImageJob. Result: `{name, version, digest, unchanged: true}`. */
+JsonObject *gk_image_verify_run (GkJob *job, gpointer data, GError **error);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hostd/command.h"
+
+#include "base/id.h"
+#include "hostd/report.h"
+#include "vmm/agent.h"
+
+/* The agent gives captured output only at the end. So the command writes to two files in the guest,
+ * which are read as they grow. */
+enum { STREAMS = 2, PAUSE_FIRST_MS = 20, PAUSE_MOST_MS = 500, OPEN_TRIES = 100 };
+
+typedef struct {
+    GkDisposable *disposable;
+    GkJob *job;
+    gint64 pid, deadline; /* deadline: monotonic; 0: none */
+    GkAgentFile *files[STREAMS];
+    GkRunEnd end;
+    int code;
+} Running;
+
+void
+gk_command_free (GkCommand *command)
+{
+    gk_run_wish_clear (&command->wish);
+    gk_disposable_unref (command->disposable);
+    g_strfreev (command->argv);
+    g_free (command);
+}
+
+static gboolean
+start (Running *running, char **argv, const char *base, GError **error)
+{
+    static const char script[] = "mkdir -p /run/genkan && f=$0 && exec \"$@\" >\"$f.1\" 2>\"$f.2\"";
+    g_autoptr (GPtrArray) full = g_ptr_array_new ();
+
+    g_ptr_array_add (full, (char *) "/bin/sh");
+    g_ptr_array_add (full, (char *) "-c");
+    g_ptr_array_add (full, (char *) script);
+    g_ptr_array_add (full, (char *) base);
+    for (char **at = argv; *at; at++)
+        g_ptr_array_add (full, *at);
+    g_ptr_array_add (full, NULL);
+    return gk_agent_exec (running->disposable->vm, (const char *const *) full->pdata, FALSE,
+                          &running->pid, error);
+}
+
+static gboolean
+open_streams (Running *running, const char *base, GError **error)
+{
+    for (guint i = 0; i < STREAMS; i++) {
+        g_autofree char *path = g_strdup_printf ("%s.%u", base, i + 1);
+
+        for (guint tries = 1; !running->files[i]; tries++) {
+            g_clear_error (error);
+            running->files[i] = gk_agent_file_open (running->disposable->vm, path, error);
+            if (!running->files[i] && tries == OPEN_TRIES)
+                return FALSE;
+            if (!running->files[i] && !gk_job_sleep (running->job, PAUSE_FIRST_MS))
+                return FALSE;
+        }
+    }
+    g_clear_error (error);
+    return TRUE;
+}
+
+/* Passes on what has come since. @ret_any: whether there was something. */
+static gboolean
+pass_on (Running *running, gboolean *ret_any, GError **error)
+{
+    *ret_any = FALSE;
+    for (guint i = 0; i < STREAMS; i++) {
+        g_autoptr (GBytes) bytes = NULL;
+
+        if (!gk_disposable_use (running->disposable, error))
+            return FALSE;
+        bytes = gk_agent_file_read (running->files[i], error);
+        g_mutex_unlock (&running->disposable->work);
+        if (!bytes)
+            return FALSE;
+        if (g_bytes_get_size (bytes) == 0)
+            continue;
+        *ret_any = TRUE;
+        if (!gk_job_output (running->job, i + 1, bytes, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+ask (Running *running, gboolean *ret_exited, GError **error)
+{
+    g_auto (GkAgentExit) exit = { 0 };
+    gboolean ok;
+
+    if (!gk_disposable_use (running->disposable, error))
+        return FALSE;
+    ok = gk_agent_exec_status (running->disposable->vm, running->pid, &exit, error);
+    g_mutex_unlock (&running->disposable->work);
+    *ret_exited = ok && exit.exited;
+    running->code = exit.code;
+    return ok;
+}
+
+static gboolean
+rest (Running *running, guint *pause)
+{
+    if (running->deadline && g_get_monotonic_time () >= running->deadline) {
+        running->end = GK_RUN_TIMEOUT;
+        return FALSE;
+    }
+    if (!gk_job_sleep (running->job, *pause)) {
+        running->end = GK_RUN_CANCELLED;
+        return FALSE;
+    }
+    *pause = MIN (*pause * 2, PAUSE_MOST_MS);
+    return TRUE;
+}
+
+/* Until the command has exited and all that it wrote is passed on. */
+static gboolean
+follow (Running *running, GError **error)
+{
+    guint pause = PAUSE_FIRST_MS;
+    gboolean exited = FALSE, any = TRUE;
+
+    running->end = GK_RUN_ENDED;
+    while (!exited || any) {
+        if (!exited && !ask (running, &exited, error))
+            return FALSE;
+        if (!pass_on (running, &any, error))
+            return FALSE;
+        if (any)
+            pause = PAUSE_FIRST_MS;
+        else if (!exited && !rest (running, &pause))
+            break;
+    }
+    if (running->end != GK_RUN_ENDED)
+        running->code = -1;
+    return TRUE;
+}
+
+static void
+record_command (GkDisposable *disposable, char **argv)
+{
+    JsonObject *members = json_object_new ();
+    JsonArray *array = json_array_new ();
+
+    for (char **at = argv; *at; at++) {
+        g_autofree char *valid = g_utf8_make_valid (*at, -1);
+
+        json_array_add_string_element (array, valid);
+    }
+    json_object_set_array_member (members, "argv", array);
+    gk_disposable_record (disposable, "command", members);
+}
+
+static gboolean
+use (Running *running, char **argv, GError **error)
+{
+    g_autofree char *id = gk_id_new (), *base = g_strconcat ("/run/genkan/", id, NULL);
+    gint64 begun = g_get_monotonic_time ();
+    gboolean ok;
+
+    record_command (running->disposable, argv);
+    if (!gk_disposable_use (running->disposable, error))
+        return FALSE;
+    ok = start (running, argv, base, error) && open_streams (running, base, error);
+    g_mutex_unlock (&running->disposable->work);
+    ok = ok && follow (running, error);
+    gk_run_record_used (running->disposable, begun);
+    for (guint i = 0; i < STREAMS; i++)
+        g_clear_pointer (&running->files[i], gk_agent_file_close);
+    if (ok)
+        gk_run_record_end (running->disposable, running->end, running->code, NULL);
+    return ok;
+}
+
+static GkDisposable *
+begin (GkCommand *command, GkJob *job, GError **error)
+{
+    g_autoptr (GkDisposable) disposable = NULL;
+    GError *failed = NULL;
+
+    if (command->disposable)
+        return gk_disposable_ref (command->disposable);
+    disposable = gk_run_new (command->host, &command->wish, error);
+    if (!disposable)
+        return NULL;
+    if (gk_run_start (disposable, job, &failed))
+        return g_steal_pointer (&disposable);
+    gk_run_abandon (disposable, &failed);
+    g_propagate_error (error, failed);
+    return NULL;
+}
+
+JsonObject *
+gk_command_run (GkJob *job, gpointer data, GError **error)
+{
+    GkCommand *command = data;
+    g_autoptr (GkDisposable) disposable = begin (command, job, error);
+    Running running = { .disposable = disposable, .job = job };
+    GError *failed = NULL;
+
+    if (!disposable)
+        return NULL;
+    if (command->wish.timeout)
+        running.deadline = g_get_monotonic_time () + command->wish.timeout * G_USEC_PER_SEC;
+    gk_job_progress (job, 100, "running the command");
+    if (use (&running, command->argv, &failed))
+        return gk_run_close (disposable, command->disposable || command->wish.keep, error);
+    if (!command->disposable)
+        gk_run_abandon (disposable, &failed);
+    g_propagate_error (error, failed);
+    return NULL;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hostd/disposable.h"
+
+#include "base/fd.h"
+#include "base/files.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "hostd/api/error.h"
+#include "hostd/registry.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+
+enum { RECORD_MAX = 1 << 20, RECORD_VERSION = 1 };
+
+static const char *const state_names[] = {
+    [GK_DISPOSABLE_STARTING] = "starting",   [GK_DISPOSABLE_RUNNING] = "running",
+    [GK_DISPOSABLE_REVERTING] = "reverting", [GK_DISPOSABLE_DISPOSING] = "disposing",
+    [GK_DISPOSABLE_CLOSED] = "closed",
+};
+
+#define FROM(state) (1u << GK_DISPOSABLE_##state)
+
+static const guint may_come_from[] = {
+    [GK_DISPOSABLE_STARTING] = 0,
+    [GK_DISPOSABLE_RUNNING] = FROM (STARTING) | FROM (REVERTING),
+    [GK_DISPOSABLE_REVERTING] = FROM (RUNNING),
+    [GK_DISPOSABLE_DISPOSING] = FROM (STARTING) | FROM (RUNNING) | FROM (REVERTING),
+    [GK_DISPOSABLE_CLOSED] = FROM (DISPOSING),
+};
+
+static_assert (G_N_ELEMENTS (state_names) == G_N_ELEMENTS (may_come_from),
+               "each state has a name and a way in");
+
+/* A unicast MAC of QEMU's own range. */
+static char *
+mac_new (void)
+{
+    guint32 random = g_random_int ();
+
+    return g_strdup_printf ("52:54:00:%02x:%02x:%02x", random & 0xff, random >> 8 & 0xff,
+                            random >> 16 & 0xff);
+}
+
+static GkDisposable *
+make (GkHost *host, const GkDisposableWish *wish, GkImage *image, const GkPolicy *policy)
+{
+    GkDisposable *disposable = g_new0 (GkDisposable, 1);
+
+    g_atomic_ref_count_init (&disposable->refs);
+    g_mutex_init (&disposable->work);
+    g_mutex_init (&disposable->lock);
+    disposable->host = host;
+    disposable->id = gk_id_new ();
+    disposable->name = wish->name ? g_strdup (wish->name) : gk_name_new ();
+    disposable->folder = g_build_filename (host->state_dir, "runs", disposable->id, NULL);
+    disposable->uuid = g_uuid_string_random ();
+    disposable->tap = g_strconcat ("gk", disposable->id, NULL);
+    disposable->mac = mac_new ();
+    disposable->policy = g_strdup (policy->name);
+    disposable->policy_digest = g_strdup (policy->digest);
+    disposable->image = gk_image_ref (image);
+    disposable->owner = wish->owner;
+    disposable->created = gk_json_now ();
+    disposable->admitted = g_ptr_array_new_with_free_func ((GDestroyNotify) gk_passed_free);
+    disposable->guest_names = g_ptr_array_new_with_free_func (g_free);
+    disposable->released = g_array_new (FALSE, FALSE, sizeof (guint));
+    disposable->why = g_strdup ("it is starting");
+    return disposable;
+}
+
+static gboolean
+enter_registry (GkDisposable *disposable, const GkDisposableWish *wish, GError **error)
+{
+    guint most = disposable->host->config->most_disposables;
+
+    for (guint tries = 0; !wish->name && tries < 20; tries++) {
+        g_autoptr (GkDisposable) same =
+            gk_registry_find (disposable->host->registry, disposable->name);
+
+        if (!same)
+            break;
+        g_free (disposable->name);
+        disposable->name = gk_name_new ();
+    }
+    return gk_registry_add (disposable->host->registry, disposable, most, error);
+}
+
+static gboolean
+lay_out (GkDisposable *disposable, GError **error)
+{
+    if (!gk_dir_ensure (disposable->folder, 0711, error) || !gk_disposable_save (disposable, error))
+        return FALSE;
+    disposable->ledger = gk_ledger_open (disposable->folder, error);
+    return disposable->ledger != NULL;
+}
+
+static gboolean
+record_creation (GkDisposable *disposable, GError **error)
+{
+    JsonObject *members = json_object_new ();
+
+    json_object_set_string_member (members, "run", disposable->id);
+    json_object_set_string_member (members, "name", disposable->name);
+    json_object_set_int_member (members, "owner", disposable->owner);
+    json_object_set_string_member (members, "image", disposable->image->name);
+    json_object_set_string_member (members, "version", disposable->image->version);
+    json_object_set_string_member (members, "digest", disposable->image->digest);
+    json_object_set_string_member (members, "policy", disposable->policy);
+    json_object_set_string_member (members, "policy_digest", disposable->policy_digest);
+    return gk_ledger_append (disposable->ledger, GK_LEDGER_DURABLE, "created", members, error);
+}
+
+GkDisposable *
+gk_disposable_new (GkHost *host, const GkDisposableWish *wish, GkImage *image,
+                   const GkPolicy *policy, GError **error)
+{
+    g_autoptr (GkDisposable) disposable = NULL;
+
+    if (wish->name && !gk_name_valid (wish->name)) {
+        g_set_error_literal (error, GK_API_ERROR, GK_API_ERROR_USAGE,
+                             "a VM's name is 1 to 32 of a-z, 0-9, '.', '_' and '-'");
+        return NULL;
+    }
+    disposable = make (host, wish, image, policy);
+    if (!enter_registry (disposable, wish, error))
+        return NULL;
+    if (!lay_out (disposable, error) || !record_creation (disposable, error)) {
+        gk_registry_remove (host->registry, disposable);
+        gk_tree_remove_path (disposable->folder, NULL);
+        return NULL;
+    }
+    return g_steal_pointer (&disposable);
+}
+
+GkDisposable *
+gk_disposable_ref (GkDisposable *disposable)
+{
+    g_atomic_ref_count_inc (&disposable->refs);
+    return disposable;
+}
+
+void
+gk_disposable_unref (GkDisposable *disposable)
+{
+    if (!disposable || !g_atomic_ref_count_dec (&disposable->refs))
+        return;
+    gk_vm_free (disposable->vm);
+    gk_ledger_free (disposable->ledger);
+    gk_image_unref (disposable->image);
+    g_ptr_array_unref (disposable->admitted);
+    g_ptr_array_unref (disposable->guest_names);
+    g_mutex_clear (&disposable->work);
+    g_mutex_clear (&disposable->lock);
+    g_free (disposable->id);
+    g_free (disposable->name);
+    g_free (disposable->folder);
+    g_free (disposable->uuid);
+    g_free (disposable->tap);
+    g_free (disposable->mac);
+    g_free (disposable->policy);
+    g_free (disposable->policy_digest);
+    g_free (disposable->created);
+    g_free (disposable->why);
+    g_clear_object (&disposable->watch);
+    g_array_unref (disposable->released);
+    g_free (disposable);
+}
+
+gboolean
+gk_disposable_save (GkDisposable *disposable, GError **error)
+{
+    g_autoptr (JsonObject) record = gk_disposable_to_json (disposable);
+    g_autofree char *text = NULL;
+    gk_autofd int dir = gk_open_dir (disposable->folder, error);
+
+    if (dir < 0)
+        return FALSE;
+    json_object_set_int_member (record, "format", RECORD_VERSION);
+    json_object_set_int_member (record, "uid", disposable->owner);
+    json_object_set_string_member (record, "uuid", disposable->uuid);
+    json_object_set_string_member (record, "tap", disposable->tap);
+    json_object_set_string_member (record, "mac", disposable->mac);
+    json_object_set_string_member (record, "policy_digest", disposable->policy_digest);
+    json_object_set_string_member (record, "image_digest", disposable->image->digest);
+    text = gk_json_text (record, TRUE);
+    return gk_file_replace (dir, "run.json", text, strlen (text), 0600, error);
+}
+
+JsonObject *
+gk_disposable_read_record (const char *folder, GError **error)
+{
+    gk_autofd int dir = gk_open_dir (folder, error);
+    g_autoptr (GBytes) bytes = dir < 0 ? NULL : gk_file_read (dir, "run.json", RECORD_MAX, error);
+    g_autoptr (JsonObject) record = NULL;
+
+    if (!bytes)
+        return NULL;
+    record =
+        gk_json_parse (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), RECORD_MAX, error);
+    if (record && gk_json_int (record, "format", 0) != RECORD_VERSION) {
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                     "%s/run.json is of another version of genkan", folder);
+        return NULL;
+    }
+    return g_steal_pointer (&record);
+}
+
+GkDisposableState
+gk_disposable_state (GkDisposable *disposable)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    return disposable->state;
+}
+
+gboolean
+gk_disposable_enter (GkDisposable *disposable, GkDisposableState state, const char *why)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    if (!(may_come_from[state] & 1u << disposable->state))
+        return FALSE;
+    disposable->state = state;
+    if (why) {
+        g_free (disposable->why);
+        disposable->why = g_strdup (why);
+    }
+    return TRUE;
+}
+
+void
+gk_disposable_keep (GkDisposable *disposable, const char *why)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    g_free (disposable->why);
+    disposable->why = g_strdup (why);
+}
+
+gboolean
+gk_disposable_use (GkDisposable *disposable, GError **error)
+{
+    g_mutex_lock (&disposable->work);
+    if (gk_disposable_state (disposable) == GK_DISPOSABLE_RUNNING)
+        return TRUE;
+    g_mutex_unlock (&disposable->work);
+    g_set_error (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND, "VM '%s' is %s", disposable->name,
+                 state_names[gk_disposable_state (disposable)]);
+    return FALSE;
+}
+
+void
+gk_disposable_record (GkDisposable *disposable, const char *event, JsonObject *members)
+{
+    g_autoptr (GError) error = NULL;
+
+    if (!gk_ledger_append (disposable->ledger, GK_LEDGER_DURABLE, event, members, &error))
+        g_warning ("run %s: %s", disposable->id, error->message);
+}
+
+static char *
+owner_name (uid_t uid)
+{
+    struct passwd *entry = getpwuid (uid);
+
+    return entry ? g_strdup (entry->pw_name) : g_strdup_printf ("%u", uid);
+}
+
+JsonObject *
+gk_disposable_to_json (GkDisposable *disposable)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+    JsonObject *object = json_object_new ();
+    g_autofree char *image =
+        g_strdup_printf ("%s:%s", disposable->image->name, disposable->image->version);
+    g_autofree char *owner = owner_name (disposable->owner);
+
+    json_object_set_string_member (object, "id", disposable->id);
+    json_object_set_string_member (object, "name", disposable->name);
+    json_object_set_string_member (object, "state", state_names[disposable->state]);
+    json_object_set_string_member (object, "image", image);
+    json_object_set_string_member (object, "policy", disposable->policy);
+    json_object_set_string_member (object, "owner", owner);
+    json_object_set_string_member (object, "created", disposable->created);
+    json_object_set_string_member (object, "via", "cold");
+    json_object_set_null_member (object, "expires");
+    json_object_set_string_member (object, "why", disposable->why);
+    return object;
+}
+
+void
+gk_disposable_set_watch (GkDisposable *disposable, GCancellable *watch)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    g_set_object (&disposable->watch, watch);
+}
+
+void
+gk_disposable_stop_watch (GkDisposable *disposable)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    if (disposable->watch)
+        g_cancellable_cancel (disposable->watch);
+}

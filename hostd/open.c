@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hostd/open.h"
+
+#include "base/escape.h"
+#include "base/fd.h"
+#include "hostd/transfer.h"
+#include "vmm/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 1000,
+    SCREENSHOT_EVERY = 4, /* ticks: the last one before the end shows what the file put on screen */
+    SCREENSHOT_MAX = 32 << 20,
+    CHANGES_TIMEOUT_MS = 60000,
+    CHANGES_MOST = 1000,
+    MESSAGE_MOST = 400,
+};
+
+#define GUEST_OPEN "/usr/lib/genkan/guest-open"
+#define GUEST_CHANGES "/usr/lib/genkan/guest-changes"
+
+/* What came of the watching. */
+typedef struct {
+    GkRunEnd end;
+    int code;
+    char *message; /* of the opener, escaped; or NULL */
+    gboolean shown; /* a screenshot was taken */
+} Outcome;
+
+void
+gk_open_free (GkOpen *open)
+{
+    gk_fd_close (open->fd);
+    gk_run_wish_clear (&open->wish);
+    g_free (open->name);
+    g_free (open);
+}
+
+static gboolean
+take_screenshot (GkDisposable *disposable)
+{
+    g_autofree char *path = g_build_filename (disposable->folder, "screenshot.png", NULL);
+    g_autofree char *temporary = g_strconcat (path, ".new", NULL);
+    gk_autofd int fd = open (temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    gboolean ok = FALSE;
+
+    if (fd < 0 || !gk_disposable_use (disposable, NULL))
+        return FALSE;
+    if (disposable->image->display)
+        ok = gk_vm_screenshot (disposable->vm, fd, SCREENSHOT_MAX, NULL) &&
+             rename (temporary, path) == 0;
+    g_mutex_unlock (&disposable->work);
+    if (!ok)
+        unlink (temporary);
+    return ok;
+}
+
+static void
+record_screenshot (GkDisposable *disposable)
+{
+    g_autofree char *path = g_build_filename (disposable->folder, "screenshot.png", NULL);
+    JsonObject *members = json_object_new ();
+
+    json_object_set_string_member (members, "path", path);
+    gk_disposable_record (disposable, "screenshot", members);
+}
+
+/* Records are `SIZE\tPATH`, NUL-terminated: the guest's claims. */
+static JsonArray *
+read_changes (GBytes *bytes)
+{
+    gsize size = 0, most = CHANGES_MOST;
+    const char *at = g_bytes_get_data (bytes, &size), *end = at + size, *stop;
+    JsonArray *files = json_array_new ();
+
+    for (; most-- && (stop = memchr (at, '\0', (gsize) (end - at))); at = stop + 1) {
+        const char *tab = strchr (at, '\t');
+        g_autofree char *path = tab ? gk_escape (tab + 1, -1) : NULL;
+        JsonObject *file;
+
+        if (!tab)
+            continue;
+        file = json_object_new ();
+        json_object_set_string_member (file, "path", path);
+        json_object_set_int_member (file, "size", g_ascii_strtoll (at, NULL, 10));
+        json_array_add_object_element (files, file);
+    }
+    return files;
+}
+
+static void
+record_changes (GkDisposable *disposable)
+{
+    const char *const argv[] = { GUEST_CHANGES, NULL };
+    g_auto (GkAgentExit) exit = { 0 };
+    JsonObject *members;
+    gboolean ok;
+
+    if (!gk_disposable_use (disposable, NULL))
+        return;
+    ok = gk_agent_run (disposable->vm, argv, CHANGES_TIMEOUT_MS, NULL, &exit, NULL);
+    g_mutex_unlock (&disposable->work);
+    if (!ok || !exit.out)
+        return;
+    members = json_object_new ();
+    json_object_set_array_member (members, "files", read_changes (exit.out));
+    gk_disposable_record (disposable, "left-behind", members);
+}
+
+/* FALSE when it has ended, with @outcome filled in. */
+static gboolean
+still_runs (GkDisposable *disposable, gint64 pid, Outcome *outcome)
+{
+    g_auto (GkAgentExit) exit = { 0 };
+    g_autoptr (GError) error = NULL;
+    gboolean ok;
+
+    if (!gk_disposable_use (disposable, NULL)) {
+        outcome->end = GK_RUN_CANCELLED;
+        return FALSE;
+    }
+    ok = gk_agent_exec_status (disposable->vm, pid, &exit, &error);
+    g_mutex_unlock (&disposable->work);
+    /* A busy guest's agent may be late; only a guest that is gone ends the watching. */
+    if (!ok && g_error_matches (error, GK_VMM_ERROR, GK_VMM_ERROR_GONE)) {
+        outcome->end = GK_RUN_SHUT_DOWN;
+        return FALSE;
+    }
+    if (!ok || !exit.exited)
+        return TRUE;
+    outcome->end = GK_RUN_ENDED;
+    outcome->code = exit.code;
+    if (exit.code != 0 && exit.err)
+        outcome->message = gk_escape (g_bytes_get_data (exit.err, NULL),
+                                      (gssize) MIN (g_bytes_get_size (exit.err), MESSAGE_MOST));
+    return FALSE;
+}
+
+static void
+watch (GkDisposable *disposable, GkJob *job, gint64 pid, guint timeout, Outcome *outcome)
+{
+    gint64 begun = g_get_monotonic_time ();
+
+    for (guint tick = 1;; tick++) {
+        guint passed = (guint) ((g_get_monotonic_time () - begun) / G_USEC_PER_SEC);
+        gint denied = g_atomic_int_get (&disposable->denied);
+
+        if (!still_runs (disposable, pid, outcome))
+            return;
+        if (passed >= timeout) {
+            outcome->end = GK_RUN_TIMEOUT;
+            return;
+        }
+        if (tick % SCREENSHOT_EVERY == 0)
+            outcome->shown |= take_screenshot (disposable);
+        gk_job_progress (job, 255, "watching: %u s of at most %u s, %d network attempt%s denied",
+                         passed, timeout, denied, denied == 1 ? "" : "s");
+        if (!gk_job_sleep (job, TICK_MS)) {
+            outcome->end = GK_RUN_CANCELLED;
+            return;
+        }
+    }
+}
+
+static gboolean
+bring (GkOpen *open, GkDisposable *disposable, GkJob *job, GError **error)
+{
+    g_autoptr (GkPassed) passed = NULL;
+    g_autofree char *escaped = gk_escape (open->name, -1);
+
+    gk_job_progress (job, 0, "looking into %s", escaped);
+    passed = gk_airlock_bring (disposable->folder, &open->host->scanners, open->fd, open->name,
+                               open->host->config->file_size, gk_job_cancellable (job), error);
+    if (!passed || !gk_record_brought (disposable, passed, error))
+        return FALSE;
+    g_ptr_array_add (disposable->admitted, g_steal_pointer (&passed));
+    return TRUE;
+}
+
+/* What can still be learnt from the guest when the watching is over. Where the program has ended by
+ * itself, its last screenshot shows more than one of the empty screen that it left. */
+static void
+look_around (GkDisposable *disposable, GkJob *job, Outcome *outcome)
+{
+    if (outcome->end != GK_RUN_SHUT_DOWN) {
+        gk_job_progress (job, 255, "taking a screenshot, listing what it left");
+        if (outcome->end != GK_RUN_ENDED || !outcome->shown)
+            outcome->shown |= take_screenshot (disposable);
+        record_changes (disposable);
+    }
+    if (outcome->shown)
+        record_screenshot (disposable);
+}
+
+static gboolean
+use (GkOpen *open, GkDisposable *disposable, GkJob *job, GError **error)
+{
+    guint timeout = open->wish.timeout ? open->wish.timeout : open->host->config->default_timeout;
+    g_autofree char *path =
+        g_build_filename ("/genkan/inbound", disposable->guest_names->pdata[0], NULL);
+    const char *const argv[] = { GUEST_OPEN, path, NULL };
+    Outcome outcome = { .code = -1 };
+    gint64 begun = g_get_monotonic_time (), pid = 0;
+    gboolean ok;
+
+    gk_job_progress (job, 95, "opening it in the VM");
+    if (!gk_disposable_use (disposable, error))
+        return FALSE;
+    ok = gk_agent_exec (disposable->vm, argv, TRUE, &pid, error);
+    g_mutex_unlock (&disposable->work);
+    if (!ok)
+        return FALSE;
+    watch (disposable, job, pid, timeout, &outcome);
+    gk_run_record_used (disposable, begun);
+    look_around (disposable, job, &outcome);
+    gk_run_record_end (disposable, outcome.end, outcome.code, outcome.message);
+    g_free (outcome.message);
+    return TRUE;
+}
+
+JsonObject *
+gk_open_run (GkJob *job, gpointer data, GError **error)
+{
+    GkOpen *open = data;
+    g_autoptr (GkDisposable) disposable = NULL;
+    GError *failed = NULL;
+
+    if (!gk_airlock_check_source (open->fd, open->host->config->file_size, error))
+        return NULL;
+    disposable = gk_run_new (open->host, &open->wish, error);
+    if (!disposable)
+        return NULL;
+    if (!bring (open, disposable, job, &failed) || !gk_run_start (disposable, job, &failed) ||
+        !use (open, disposable, job, &failed)) {
+        gk_run_abandon (disposable, &failed);
+        g_propagate_error (error, failed);
+        return NULL;
+    }
+    gk_job_progress (job, 255, open->wish.keep ? "writing the report" : "removing the VM");
+    return gk_run_close (disposable, open->wish.keep, error);
+}

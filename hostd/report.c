@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hostd/report.h"
+
+#include "base/fd.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "hostd/ledger.h"
+
+#include <string.h>
+
+enum { FORMAT = 1 };
+
+/* A report under way: the arrays are members of it. */
+typedef struct {
+    JsonObject *report;
+    JsonArray *queries, *flows, *outbound, *left_behind;
+} Fold;
+
+static void
+copy (JsonObject *from, const char *member, JsonObject *to, const char *as)
+{
+    JsonNode *node = json_object_get_member (from, member);
+
+    json_object_set_member (to, as, node ? json_node_copy (node) : json_node_new (JSON_NODE_NULL));
+}
+
+static void
+copy_all (JsonObject *from, JsonObject *to, const char *const *members)
+{
+    for (; *members; members++)
+        if (json_object_has_member (from, *members))
+            copy (from, *members, to, *members);
+}
+
+static void
+fold_created (Fold *fold, JsonObject *event)
+{
+    JsonObject *image = json_object_new (), *policy = json_object_new ();
+
+    copy_all (event, fold->report, (const char *const[]) { "run", "name", "owner", NULL });
+    copy (event, "time", fold->report, "created");
+    copy (event, "image", image, "name");
+    copy (event, "version", image, "version");
+    copy (event, "digest", image, "digest");
+    copy (event, "policy", policy, "name");
+    copy (event, "policy_digest", policy, "digest");
+    json_object_set_object_member (fold->report, "image", image);
+    json_object_set_object_member (fold->report, "policy", policy);
+}
+
+/* The first file brought in is the one that the run is about. */
+static void
+fold_brought (Fold *fold, JsonObject *event)
+{
+    if (gk_json_object (fold->report, "file"))
+        return;
+    copy (event, "file", fold->report, "file");
+    copy (event, "triage", fold->report, "triage");
+}
+
+static void
+fold_command (Fold *fold, JsonObject *event)
+{
+    copy (event, "argv", fold->report, "command");
+}
+
+static void
+fold_started (Fold *fold, JsonObject *event)
+{
+    JsonObject *started = json_object_new (), *ms = gk_json_object (event, "ms");
+    gint64 total = 0;
+
+    copy_all (event, started, (const char *const[]) { "via", NULL });
+    if (ms) {
+        JsonObject *sum = json_object_new ();
+        g_autoptr (GList) clocks = json_object_get_members (ms);
+
+        for (GList *at = clocks; at; at = at->next) {
+            copy (ms, at->data, sum, at->data);
+            total += gk_json_int (ms, at->data, 0);
+        }
+        json_object_set_null_member (sum, "command");
+        json_object_set_int_member (sum, "total", total);
+        json_object_set_object_member (started, "ms", sum);
+    }
+    json_object_set_object_member (fold->report, "started", started);
+}
+
+static void
+fold_used (Fold *fold, JsonObject *event)
+{
+    JsonObject *ms = gk_json_object (gk_json_object (fold->report, "started"), "ms");
+
+    if (!ms)
+        return;
+    copy (event, "ms", ms, "command");
+    json_object_set_int_member (ms, "total",
+                                gk_json_int (ms, "total", 0) + gk_json_int (event, "ms", 0));
+}
+
+static void
+fold_query (Fold *fold, JsonObject *event)
+{
+    JsonObject *query = json_object_new ();
+
+    copy_all (event, query,
+              (const char *const[]) { "time", "name", "type", "verdict", "rule", "count", NULL });
+    json_array_add_object_element (fold->queries, query);
+}
+
+static void
+fold_flow (Fold *fold, JsonObject *event)
+{
+    JsonObject *flow = json_object_new ();
+
+    copy_all (event, flow,
+              (const char *const[]) { "time", "protocol", "destination", "port", "verdict", "rule",
+                                      "bytes_out", "bytes_in", "count", NULL });
+    json_array_add_object_element (fold->flows, flow);
+}
+
+/* A file that was asked for twice is shown as it was last. */
+static void
+fold_outbound (Fold *fold, JsonObject *event)
+{
+    JsonObject *file = json_object_new ();
+
+    copy_all (event, file,
+              (const char *const[]) { "name", "size", "sha256", "verdict", "state", "why", "number",
+                                      NULL });
+    for (guint i = 0; i < json_array_get_length (fold->outbound); i++)
+        if (g_strcmp0 (gk_json_string (gk_json_element (fold->outbound, i), "sha256", ""),
+                       gk_json_string (file, "sha256", NULL)) == 0 &&
+            g_strcmp0 (gk_json_string (gk_json_element (fold->outbound, i), "name", ""),
+                       gk_json_string (file, "name", NULL)) == 0) {
+            json_array_remove_element (fold->outbound, i);
+            break;
+        }
+    json_array_add_object_element (fold->outbound, file);
+}
+
+static void
+fold_left_behind (Fold *fold, JsonObject *event)
+{
+    JsonArray *files = gk_json_array (event, "files");
+
+    for (guint i = 0; files && i < json_array_get_length (files); i++)
+        json_array_add_element (fold->left_behind,
+                                json_node_copy (json_array_get_element (files, i)));
+}
+
+static void
+fold_screenshot (Fold *fold, JsonObject *event)
+{
+    copy (event, "path", fold->report, "screenshot");
+}
+
+static void
+fold_ended (Fold *fold, JsonObject *event)
+{
+    JsonObject *ended = json_object_new ();
+
+    copy_all (event, ended, (const char *const[]) { "time", "by", "message", NULL });
+    json_object_set_object_member (fold->report, "ended", ended);
+    copy (event, "code", fold->report, "exit");
+}
+
+static void
+fold_disposed (Fold *fold, JsonObject *event)
+{
+    json_object_set_boolean_member (fold->report, "disposed", TRUE);
+    copy (event, "golden_unchanged", fold->report, "golden_unchanged");
+}
+
+static const struct {
+    const char *event;
+    void (*fold) (Fold *fold, JsonObject *event);
+} folds[] = {
+    {"created",      fold_created    },
+    { "brought",     fold_brought    },
+    { "command",     fold_command    },
+    { "started",     fold_started    },
+    { "opened",      fold_used       },
+    { "query",       fold_query      },
+    { "flow",        fold_flow       },
+    { "outbound",    fold_outbound   },
+    { "left-behind", fold_left_behind},
+    { "screenshot",  fold_screenshot },
+    { "ended",       fold_ended      },
+    { "disposed",    fold_disposed   },
+};
+
+static void
+fold_event (const char *event, JsonObject *members, gpointer data)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS (folds); i++)
+        if (g_str_equal (folds[i].event, event))
+            folds[i].fold (data, members);
+}
+
+static void
+begin (Fold *fold)
+{
+    static const char *const later[] = { "run", "file", "triage", "image", "policy", "started" };
+    JsonObject *network = json_object_new ();
+
+    fold->report = json_object_new ();
+    fold->queries = json_array_new ();
+    fold->flows = json_array_new ();
+    fold->outbound = json_array_new ();
+    fold->left_behind = json_array_new ();
+    json_object_set_int_member (fold->report, "format", FORMAT);
+    for (gsize i = 0; i < G_N_ELEMENTS (later); i++)
+        json_object_set_null_member (fold->report, later[i]);
+    json_object_set_array_member (network, "queries", fold->queries);
+    json_object_set_array_member (network, "flows", fold->flows);
+    json_object_set_object_member (fold->report, "network", network);
+    json_object_set_array_member (fold->report, "outbound", fold->outbound);
+    json_object_set_array_member (fold->report, "left_behind", fold->left_behind);
+    json_object_set_null_member (fold->report, "screenshot");
+    json_object_set_null_member (fold->report, "exit");
+    json_object_set_null_member (fold->report, "ended");
+    json_object_set_boolean_member (fold->report, "disposed", FALSE);
+    json_object_set_null_member (fold->report, "golden_unchanged");
+}
+
+JsonObject *
+gk_report_build (const char *folder, GError **error)
+{
+    Fold fold = { 0 };
+    g_autofree char *head = NULL;
+    guint64 events = 0;
+    JsonObject *ledger;
+
+    begin (&fold);
+    if (!gk_ledger_read (folder, fold_event, &fold, &events, &head, error)) {
+        json_object_unref (fold.report);
+        return NULL;
+    }
+    ledger = json_object_new ();
+    json_object_set_int_member (ledger, "events", (gint64) events);
+    json_object_set_string_member (ledger, "head", head);
+    json_object_set_object_member (fold.report, "ledger", ledger);
+    return fold.report;
+}
+
+JsonObject *
+gk_report_write (const char *folder, GError **error)
+{
+    g_autoptr (JsonObject) report = gk_report_build (folder, error);
+    g_autofree char *text = report ? gk_json_text (report, TRUE) : NULL;
+    gk_autofd int dir = report ? gk_open_dir (folder, error) : -1;
+
+    if (dir < 0 || !gk_file_replace (dir, "report.json", text, strlen (text), 0600, error))
+        return NULL;
+    return g_steal_pointer (&report);
+}

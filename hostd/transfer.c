@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hostd/transfer.h"
+
+#include "base/escape.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "hostd/api/error.h"
+#include "hostd/dispose.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+void
+gk_transfer_free (GkTransfer *transfer)
+{
+    gk_disposable_unref (transfer->disposable);
+    gk_fd_close (transfer->fd);
+    g_free (transfer->name);
+    g_free (transfer);
+}
+
+static JsonObject *
+describe (const GkPassed *passed)
+{
+    JsonObject *file = json_object_new ();
+
+    gk_json_set_text (file, "name", passed->name);
+    json_object_set_int_member (file, "size", (gint64) passed->size);
+    json_object_set_string_member (file, "sha256", passed->sha256);
+    return file;
+}
+
+gboolean
+gk_record_brought (GkDisposable *disposable, const GkPassed *passed, GError **error)
+{
+    JsonObject *members = json_object_new ();
+    const char *verdict = gk_verdict_to_string (passed->judgement.verdict);
+
+    json_object_set_object_member (members, "file", describe (passed));
+    json_object_set_string_member (members, "verdict", verdict);
+    gk_json_set_text (members, "why", passed->judgement.why);
+    json_object_set_object_member (members, "triage", json_object_ref (passed->judgement.triage));
+    return gk_ledger_append (disposable->ledger, GK_LEDGER_DURABLE, "brought", members, error);
+}
+
+static JsonObject *
+admit (GkDisposable *disposable, GkPassed *passed, GError **error)
+{
+    g_autofree char *name = NULL, *path = NULL;
+    JsonObject *result;
+
+    if (!gk_airlock_admit (disposable->folder, passed, &name, error))
+        return NULL;
+    path = g_build_filename ("/genkan/inbound", name, NULL);
+    result = describe (passed);
+    json_object_set_string_member (result, "guest_path", path);
+    json_object_set_string_member (result, "verdict",
+                                   gk_verdict_to_string (passed->judgement.verdict));
+    json_object_set_object_member (result, "triage", json_object_ref (passed->judgement.triage));
+    g_ptr_array_add (disposable->admitted, passed);
+    g_ptr_array_add (disposable->guest_names, g_steal_pointer (&name));
+    return result;
+}
+
+JsonObject *
+gk_put_run (GkJob *job, gpointer data, GError **error)
+{
+    GkTransfer *transfer = data;
+    GkHost *host = transfer->disposable->host;
+    g_autoptr (GkPassed) passed = NULL;
+    JsonObject *result = NULL;
+
+    gk_job_progress (job, 255, "looking into the file");
+    if (!gk_airlock_check_source (transfer->fd, host->config->file_size, error) ||
+        !gk_disposable_use (transfer->disposable, error))
+        return NULL;
+    passed =
+        gk_airlock_bring (transfer->disposable->folder, &host->scanners, transfer->fd,
+                          transfer->name, host->config->file_size, gk_job_cancellable (job), error);
+    if (passed && gk_record_brought (transfer->disposable, passed, error))
+        result = admit (transfer->disposable, passed, error);
+    if (result)
+        g_steal_pointer (&passed);
+    g_mutex_unlock (&transfer->disposable->work);
+    return result;
+}
+
+static JsonObject *
+release (GkDisposable *disposable, const GkPassed *passed, GError **error)
+{
+    gboolean released = passed->judgement.verdict == GK_VERDICT_CLEAN && passed->judgement.vouched;
+    const char *verdict = gk_verdict_to_string (passed->judgement.verdict);
+    g_autofree char *base = g_path_get_basename (passed->path);
+    guint number = (guint) atoi (base);
+    JsonObject *result;
+
+    gk_record_outbound (disposable, passed, released);
+    if (!released) {
+        g_autofree char *escaped = gk_escape (passed->name, -1);
+
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED,
+                     "'%s' is held: its verdict is %s (%s)", escaped, verdict,
+                     passed->judgement.why);
+        return NULL;
+    }
+    g_array_append_val (disposable->released, number);
+    result = describe (passed);
+    json_object_set_string_member (result, "verdict", verdict);
+    json_object_set_string_member (result, "state", "released");
+    json_object_set_int_member (result, "number", number);
+    return result;
+}
+
+JsonObject *
+gk_get_run (GkJob *job, gpointer data, GError **error)
+{
+    GkTransfer *transfer = data;
+    GkHost *host = transfer->disposable->host;
+    g_autoptr (GkPassed) passed = NULL;
+    JsonObject *result = NULL;
+
+    gk_job_progress (job, 255, "taking the file out");
+    if (!gk_disposable_use (transfer->disposable, error))
+        return NULL;
+    passed = gk_airlock_take (transfer->disposable->folder, &host->scanners, transfer->name,
+                              host->config->file_size, gk_job_cancellable (job), error);
+    if (passed)
+        result = release (transfer->disposable, passed, error);
+    g_mutex_unlock (&transfer->disposable->work);
+    return result;
+}
+
+static gboolean
+is_released (GkDisposable *disposable, guint number)
+{
+    for (guint i = 0; i < disposable->released->len; i++)
+        if (g_array_index (disposable->released, guint, i) == number)
+            return TRUE;
+    return FALSE;
+}
+
+int
+gk_released_open (GkDisposable *disposable, guint number, GError **error)
+{
+    g_autofree char *path = g_strdup_printf ("%s/evidence/out/%u", disposable->folder, number);
+    gboolean released;
+    int fd;
+
+    g_mutex_lock (&disposable->work);
+    released = is_released (disposable, number);
+    g_mutex_unlock (&disposable->work);
+    if (!released) {
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED, "file %u is not released", number);
+        return -1;
+    }
+    fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        gk_set_errno (error, errno, "cannot open %s", path);
+    return fd;
+}
