@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hostd/share/scan/lnk-json.h"
+
+#include "hostd/share/scan/kind.h"
+
+#include <assert.h>
+
+enum { HOTKEY_F1 = 0x70, HOTKEY_F24 = 0x87 };
+
+static const gint64 seconds_1601_to_1970 = 11644473600;
+
+static const char *const flag_names[] = {
+    "HasLinkTargetIDList",
+    "HasLinkInfo",
+    "HasName",
+    "HasRelativePath",
+    "HasWorkingDir",
+    "HasArguments",
+    "HasIconLocation",
+    "IsUnicode",
+    "ForceNoLinkInfo",
+    "HasExpString",
+    "RunInSeparateProcess",
+    "Unused1",
+    "HasDarwinID",
+    "RunAsUser",
+    "HasExpIcon",
+    "NoPidlAlias",
+    "Unused2",
+    "RunWithShimLayer",
+    "ForceNoLinkTrack",
+    "EnableTargetMetadata",
+    "DisableLinkPathTracking",
+    "DisableKnownFolderTracking",
+    "DisableKnownFolderAlias",
+    "AllowLinkToLink",
+    "UnaliasOnSave",
+    "PreferEnvironmentPath",
+    "KeepLocalIDListForUNCTarget",
+};
+
+static const char *const string_keys[] = {
+    [GK_LNK_NAME] = "description",
+    [GK_LNK_RELATIVE_PATH] = "relative_path",
+    [GK_LNK_WORKING_DIR] = "working_directory",
+    [GK_LNK_ARGUMENTS] = "arguments",
+    [GK_LNK_ICON] = "icon",
+};
+static_assert (G_N_ELEMENTS (string_keys) == GK_LNK_N_STRINGS, "every string has a key");
+
+static const char *const source_keys[] = {
+    [GK_LNK_BY_ENVIRONMENT] = "environment",
+    [GK_LNK_BY_ITEMS] = "items",
+    [GK_LNK_BY_LINK_INFO] = "link_info",
+    [GK_LNK_BY_RELATIVE_PATH] = "relative_path",
+};
+static_assert (G_N_ELEMENTS (source_keys) == GK_LNK_N_SOURCES, "every source has a key");
+
+static const char *const item_kinds[] = {
+    [GK_ITEM_ROOT] = "root",       [GK_ITEM_VOLUME] = "volume", [GK_ITEM_FILE] = "file",
+    [GK_ITEM_NETWORK] = "network", [GK_ITEM_URI] = "uri",       [GK_ITEM_OTHER] = "other",
+};
+
+static void
+set_text (JsonObject *object, const char *key, const char *text)
+{
+    if (text)
+        json_object_set_string_member (object, key, text);
+    else
+        json_object_set_null_member (object, key);
+}
+
+/* Null where there is none; what is no time that people write stays a number. Not with
+ * g_date_time_format(), which asks for the locale: behind the walls there is none. */
+static void
+set_time (JsonObject *object, const char *key, guint64 filetime)
+{
+    g_autoptr (GDateTime) time =
+        g_date_time_new_from_unix_utc ((gint64) (filetime / 10000000) - seconds_1601_to_1970);
+    g_autofree char *text = NULL;
+
+    if (filetime && time)
+        text = g_strdup_printf ("%04d-%02d-%02dT%02d:%02d:%02dZ", g_date_time_get_year (time),
+                                g_date_time_get_month (time), g_date_time_get_day_of_month (time),
+                                g_date_time_get_hour (time), g_date_time_get_minute (time),
+                                g_date_time_get_second (time));
+    else if (filetime)
+        text = g_strdup_printf ("FILETIME 0x%016" G_GINT64_MODIFIER "x", filetime);
+    set_text (object, key, text);
+}
+
+static const char *
+show_name (guint32 show)
+{
+    switch (show) {
+    case 3:
+        return "maximised";
+    case 7:
+        return "minimised";
+    default: /* Windows takes every other number for 1 */
+        return "normal";
+    }
+}
+
+static char *
+hotkey_text (guint16 hotkey)
+{
+    guint key = hotkey & 0xff;
+    GString *text;
+
+    if (!hotkey)
+        return NULL;
+    text = g_string_new (NULL);
+    g_string_append_printf (text, "%s%s%s", hotkey & 0x200 ? "CTRL+" : "",
+                            hotkey & 0x100 ? "SHIFT+" : "", hotkey & 0x400 ? "ALT+" : "");
+    if (key >= HOTKEY_F1 && key <= HOTKEY_F24)
+        g_string_append_printf (text, "F%u", key - HOTKEY_F1 + 1);
+    else if (g_ascii_isalnum (key))
+        g_string_append_c (text, (char) key);
+    else
+        g_string_append_printf (text, "0x%02x", key);
+    return g_string_free (text, FALSE);
+}
+
+static JsonObject *
+header_to_json (const GkLnkHeader *header)
+{
+    JsonObject *object = json_object_new ();
+    JsonArray *names = json_array_new ();
+    g_autofree char *hotkey = hotkey_text (header->hotkey);
+
+    json_object_set_int_member (object, "flags", header->flags);
+    for (guint i = 0; i < G_N_ELEMENTS (flag_names); i++)
+        if (header->flags >> i & 1)
+            json_array_add_string_element (names, flag_names[i]);
+    json_object_set_array_member (object, "flag_names", names);
+    json_object_set_int_member (object, "attributes", header->attributes);
+    set_time (object, "created", header->created);
+    set_time (object, "accessed", header->accessed);
+    set_time (object, "modified", header->modified);
+    json_object_set_int_member (object, "file_size", header->file_size);
+    json_object_set_int_member (object, "icon_index", header->icon_index);
+    json_object_set_int_member (object, "show_command", header->show);
+    set_text (object, "hotkey", hotkey);
+    return object;
+}
+
+static JsonArray *
+items_to_json (const GkLnkItems *items)
+{
+    JsonArray *array = json_array_new ();
+
+    for (guint i = 0; items->items && i < items->items->len; i++) {
+        const GkLnkItem *item = &g_array_index (items->items, GkLnkItem, i);
+        JsonObject *object = json_object_new ();
+
+        json_object_set_string_member (object, "kind", item_kinds[item->kind]);
+        json_object_set_int_member (object, "type", item->type);
+        json_object_set_int_member (object, "offset", (gint64) item->offset);
+        json_object_set_int_member (object, "size", item->size);
+        set_text (object, "name", item->name.utf8);
+        if (item->short_name.utf8)
+            set_text (object, "short_name", item->short_name.utf8);
+        if (item->guid)
+            set_text (object, "guid", item->guid);
+        if (item->kind == GK_ITEM_FILE) {
+            json_object_set_int_member (object, "file_size", item->file_size);
+            json_object_set_int_member (object, "attributes", item->attributes);
+        }
+        json_array_add_object_element (array, object);
+    }
+    return array;
+}
+
+static JsonObject *
+info_to_json (const GkLnkInfo *info)
+{
+    static const char *const drives[] = { "unknown", "no-root", "removable", "fixed",
+                                          "remote",  "cd-rom",  "ram-disk" };
+    JsonObject *object = json_object_new ();
+
+    if (!info->present)
+        return object;
+    json_object_set_int_member (object, "flags", info->flags);
+    set_text (object, "drive",
+              info->drive_type < G_N_ELEMENTS (drives) ? drives[info->drive_type] : "unknown");
+    json_object_set_int_member (object, "serial", info->serial);
+    set_text (object, "label", info->label.utf8);
+    set_text (object, "local_path", info->local.utf8);
+    set_text (object, "share", info->share.utf8);
+    set_text (object, "device", info->device.utf8);
+    set_text (object, "suffix", info->suffix.utf8);
+    set_text (object, "path", info->path);
+    return object;
+}
+
+static void
+console_to_json (JsonObject *object, const GkLnkConsole *console)
+{
+    json_object_set_int_member (object, "window_columns", console->window_columns);
+    json_object_set_int_member (object, "window_rows", console->window_rows);
+    json_object_set_int_member (object, "window_x", console->window_x);
+    json_object_set_int_member (object, "window_y", console->window_y);
+    json_object_set_int_member (object, "fill", console->fill);
+    json_object_set_boolean_member (object, "full_screen", console->full_screen != 0);
+    json_object_set_boolean_member (object, "auto_position", console->auto_position != 0);
+    set_text (object, "font", console->font.utf8);
+}
+
+static void
+tracker_to_json (JsonObject *object, const GkLnkTracker *tracker)
+{
+    set_text (object, "machine", tracker->machine.utf8);
+    set_text (object, "mac", *tracker->mac ? tracker->mac : NULL);
+    set_time (object, "created", tracker->created);
+    set_text (object, "droid_volume", tracker->droid_volume.utf8);
+    set_text (object, "droid_file", tracker->droid_file.utf8);
+    set_text (object, "birth_volume", tracker->birth_volume.utf8);
+    set_text (object, "birth_file", tracker->birth_file.utf8);
+}
+
+static void
+content_to_json (JsonObject *object, const GkLnkBlock *block)
+{
+    switch (block->content) {
+    case GK_BLOCK_UNKNOWN:
+        break;
+    case GK_BLOCK_PATHS:
+        set_text (object, "ansi", block->paths.ansi.utf8);
+        set_text (object, "unicode", block->paths.unicode.utf8);
+        break;
+    case GK_BLOCK_CONSOLE:
+        console_to_json (object, &block->console);
+        break;
+    case GK_BLOCK_CODE_PAGE:
+        json_object_set_int_member (object, "code_page", block->code_page);
+        break;
+    case GK_BLOCK_TRACKER:
+        tracker_to_json (object, &block->tracker);
+        break;
+    case GK_BLOCK_SPECIAL_FOLDER:
+        json_object_set_int_member (object, "folder", block->special.id);
+        json_object_set_int_member (object, "item_offset", block->special.offset);
+        break;
+    case GK_BLOCK_KNOWN_FOLDER:
+        set_text (object, "folder", block->known.guid);
+        json_object_set_int_member (object, "item_offset", block->known.offset);
+        break;
+    case GK_BLOCK_SHIM:
+        set_text (object, "layer", block->shim.utf8);
+        break;
+    case GK_BLOCK_PROPERTIES:
+        json_object_set_int_member (object, "stores", block->n_stores);
+        break;
+    case GK_BLOCK_ITEMS:
+        json_object_set_array_member (object, "items", items_to_json (&block->items));
+        set_text (object, "path", block->items.path);
+        break;
+    }
+}
+
+static JsonArray *
+blocks_to_json (const GArray *blocks)
+{
+    JsonArray *array = json_array_new ();
+
+    for (guint i = 0; i < blocks->len; i++) {
+        const GkLnkBlock *block = &g_array_index (blocks, GkLnkBlock, i);
+        JsonObject *object = json_object_new ();
+        char signature[11];
+
+        g_snprintf (signature, sizeof signature, "0x%08x", block->signature);
+        json_object_set_string_member (object, "signature", signature);
+        json_object_set_string_member (object, "name", block->name);
+        json_object_set_int_member (object, "size", block->size);
+        json_object_set_int_member (object, "offset", (gint64) block->offset);
+        content_to_json (object, block);
+        json_array_add_object_element (array, object);
+    }
+    return array;
+}
+
+/* Null where nothing follows the end. */
+static void
+set_overlay (JsonObject *object, const GkLnk *lnk, const GkLnkView *view, const guint8 *data,
+             gsize size)
+{
+    JsonObject *overlay;
+
+    if (view->end >= lnk->size) {
+        json_object_set_null_member (object, "overlay");
+        return;
+    }
+    overlay = json_object_new ();
+    json_object_set_int_member (overlay, "offset", (gint64) view->end);
+    json_object_set_int_member (overlay, "size", (gint64) (lnk->size - view->end));
+    json_object_set_string_member (
+        overlay, "kind",
+        gk_kind_to_string (gk_kind_recognise (data + view->end, size - view->end, NULL)));
+    json_object_set_object_member (object, "overlay", overlay);
+}
+
+/* What both the link itself and its two views say: @view's. */
+static void
+set_view (JsonObject *object, const GkLnkView *view)
+{
+    set_text (object, "target", gk_lnk_target (view));
+    for (guint i = 0; i < GK_LNK_ICON; i++)
+        set_text (object, string_keys[i], view->strings[i].utf8);
+    set_text (object, string_keys[GK_LNK_ICON], view->icon);
+}
+
+static JsonObject *
+view_to_json (const GkLnk *lnk, const GkLnkView *view, const guint8 *data, gsize size)
+{
+    JsonObject *object = json_object_new (), *counts = json_object_new ();
+    JsonObject *targets = json_object_new ();
+
+    set_view (object, view);
+    for (guint i = 0; i < GK_LNK_N_SOURCES; i++)
+        if (view->targets[i])
+            set_text (targets, source_keys[i], view->targets[i]);
+    json_object_set_object_member (object, "targets", targets);
+    for (guint i = 0; i < GK_LNK_N_STRINGS; i++)
+        if (view->strings[i].utf8)
+            json_object_set_int_member (counts, string_keys[i], view->counts[i]);
+    json_object_set_object_member (object, "counts", counts);
+    json_object_set_int_member (object, "blocks", view->blocks->len);
+    set_overlay (object, lnk, view, data, size);
+    return object;
+}
+
+static JsonArray *
+damage_to_json (const GkLnk *lnk)
+{
+    JsonArray *array = json_array_new ();
+
+    for (guint i = 0; i < lnk->damage->len; i++) {
+        const GkLnkDamage *damage = &g_array_index (lnk->damage, GkLnkDamage, i);
+        JsonObject *object = json_object_new ();
+        gboolean both = damage->reading == GK_LNK_N_READINGS || !lnk->views[GK_LNK_WINDOWS].clamped;
+
+        json_object_set_string_member (object, "what", damage->what);
+        json_object_set_int_member (object, "offset", (gint64) damage->offset);
+        json_object_set_string_member (object, "view",
+                                       both                                ? "both"
+                                       : damage->reading == GK_LNK_WINDOWS ? "windows"
+                                                                           : "spec");
+        json_array_add_object_element (array, object);
+    }
+    return array;
+}
+
+JsonObject *
+gk_lnk_to_json (const GkLnk *lnk, const guint8 *data, gsize size)
+{
+    const GkLnkView *ours = &lnk->views[GK_LNK_WINDOWS];
+    JsonObject *object = json_object_new ();
+
+    set_view (object, ours);
+    set_text (object, "target_source",
+              ours->source < GK_LNK_N_SOURCES ? source_keys[ours->source] : NULL);
+    set_text (object, "show", show_name (lnk->header.show));
+    json_object_set_object_member (object, "header", header_to_json (&lnk->header));
+    json_object_set_array_member (object, "items", items_to_json (&lnk->items));
+    json_object_set_object_member (object, "link_info", info_to_json (&lnk->info));
+    json_object_set_array_member (object, "blocks", blocks_to_json (ours->blocks));
+    set_overlay (object, lnk, ours, data, size);
+    json_object_set_object_member (object, "windows_view", view_to_json (lnk, ours, data, size));
+    json_object_set_object_member (object, "spec_view",
+                                   view_to_json (lnk, &lnk->views[GK_LNK_SPEC], data, size));
+    json_object_set_array_member (object, "damage", damage_to_json (lnk));
+    return object;
+}
