@@ -13,7 +13,7 @@
 typedef struct {
     gboolean exited;
     int code;   /* exit code, or 128 + signal */
-    GBytes *out, *err; /* what was captured (at most the agent's 16 MiB each), or NULL */
+    GBytes *out, *err; /* what was captured, or NULL */
     gboolean cut; /* the output was longer */
 } GkAgentExit;
 
@@ -23,7 +23,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (GkAgentExit, gk_agent_exit_clear)
 /**
  * gk_agent_exec:
  * @argv: program (absolute path) and its arguments, as root in the guest
- * @capture: whether the output is kept for gk_agent_exec_status()
+ * @capture: whether the output is kept for gk_agent_exec_status(). Only for programs that write
+ *   little: libvirt passes on about 3 MiB of output (else the exit is lost, GK_VMM_ERROR_AGENT), and
+ *   drops the agent for the rest of the VM's life over about 7 MiB. For more, let the program write
+ *   to a file, and read that with gk_agent_file_read()
  * @ret_pid: the guest's process id
  */
 gboolean gk_agent_exec (GkVm *vm, const char *const *argv, gboolean capture, gint64 *ret_pid,

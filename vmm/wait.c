@@ -4,7 +4,8 @@
  * time.
  *
  * Events arrive in the main thread, and may still while the waiter leaves: each registration holds
- * a reference on the watch. */
+ * a reference on the watch. libvirt takes one registration of a function for a VM, so there can be
+ * one waiter a VM. */
 #include "vmm/libvirt.h"
 
 enum { PING_S = 2, LOOK_AGAIN_MS = 2000 };
@@ -136,9 +137,10 @@ registration_open (GkVm *vm, Registration *reg, GError **error)
     virConnectRef (reg->connection);
     reg->agent = subscribe (reg->connection, domain, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
                             VIR_DOMAIN_EVENT_CALLBACK (on_agent), reg->watch);
-    reg->life = subscribe (reg->connection, domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                           VIR_DOMAIN_EVENT_CALLBACK (on_life), reg->watch);
-    if (reg->agent < 0 || reg->life < 0)
+    if (reg->agent >= 0)
+        reg->life = subscribe (reg->connection, domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                               VIR_DOMAIN_EVENT_CALLBACK (on_life), reg->watch);
+    if (reg->life < 0)
         return gk_vm_fail (vm, GK_VMM_ERROR_FAILED, error, "cannot watch %s", vm->name);
     return TRUE;
 }

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vmm/accelerator.h"
+
+#include "base/fd.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/spawn.h"
+#include "vmm/pause.h"
+#include "vmm/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+#define ANSWER "accelerator.json"
+#define LOCK "accelerator.lock"
+
+enum { ANSWER_MAX = 4096, CPUINFO_MAX = 4 << 20, LOCK_POLL_MS = 50, QEMU_VERSION_MS = 10000 };
+
+/* What the answer depends on. */
+typedef struct {
+    char *boot, *qemu, *cpu;
+} Circumstances;
+
+static void
+circumstances_clear (Circumstances *here)
+{
+    g_free (here->boot);
+    g_free (here->qemu);
+    g_free (here->cpu);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Circumstances, circumstances_clear)
+
+void
+gk_acceleration_clear (GkAcceleration *acceleration)
+{
+    g_clear_pointer (&acceleration->cpu_model, g_free);
+    g_clear_pointer (&acceleration->why, g_free);
+}
+
+/* Takes @why. Under KVM a guest gets the host's CPU; under TCG one that Wine runs on. */
+static gboolean
+answer (GkAcceleration *ret, gboolean kvm, char *why)
+{
+    ret->kvm = kvm;
+    ret->cpu_model = g_strdup (kvm ? NULL : "Nehalem");
+    ret->why = why;
+    return TRUE;
+}
+
+/* Returns: (transfer full): the line of @text after @key and a colon, or all of its first line */
+static char *
+line_after (const char *text, const char *key)
+{
+    const char *found = key ? strstr (text, key) : text;
+    const char *start = found && key ? strchr (found, ':') : found;
+
+    if (!start)
+        return g_strdup ("unknown");
+    if (key)
+        start++;
+    return g_strstrip (g_strndup (start, strcspn (start, "\n")));
+}
+
+static char *
+read_line (const char *folder, const char *name, const char *key, GError **error)
+{
+    gk_autofd int dir = gk_open_dir (folder, error);
+    gk_autofd int fd = -1;
+    g_autoptr (GBytes) bytes = NULL;
+
+    if (dir < 0)
+        return NULL;
+    fd = openat (dir, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        gk_set_errno (error, errno, "cannot open %s/%s", folder, name);
+        return NULL;
+    }
+    bytes = gk_fd_read_all (fd, CPUINFO_MAX, error);
+    return bytes ? line_after (g_bytes_get_data (bytes, NULL), key) : NULL;
+}
+
+static char *
+qemu_version (GCancellable *cancellable, GError **error)
+{
+    const char *const argv[] = { "/usr/bin/qemu-system-x86_64", "--version", NULL };
+    GkSpawn spec = {
+        .argv = argv, .input = -1, .timeout_ms = QEMU_VERSION_MS, .max_output = ANSWER_MAX
+    };
+    g_autoptr (GBytes) out = NULL;
+
+    if (!gk_spawn (&spec, cancellable, &out, NULL, NULL, error))
+        return NULL;
+    return line_after (g_bytes_get_data (out, NULL), NULL);
+}
+
+static gboolean
+look_around (Circumstances *here, GCancellable *cancellable, GError **error)
+{
+    here->boot = read_line ("/proc/sys/kernel/random", "boot_id", NULL, error);
+    if (!here->boot)
+        return FALSE;
+    here->cpu = read_line ("/proc", "cpuinfo", "model name", error);
+    if (!here->cpu)
+        return FALSE;
+    here->qemu = qemu_version (cancellable, error);
+    return here->qemu != NULL;
+}
+
+/* FALSE where nothing is remembered, or of other circumstances. */
+static gboolean
+recall (int dir, const Circumstances *here, GkAcceleration *ret)
+{
+    g_autoptr (GBytes) bytes = gk_file_read (dir, ANSWER, ANSWER_MAX, NULL);
+    g_autoptr (JsonObject) object = NULL;
+    const char *why;
+
+    if (!bytes)
+        return FALSE;
+    object =
+        gk_json_parse (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), ANSWER_MAX, NULL);
+    why = gk_json_string (object, "why", NULL);
+    if (!why || g_strcmp0 (gk_json_string (object, "boot", NULL), here->boot) != 0 ||
+        g_strcmp0 (gk_json_string (object, "qemu", NULL), here->qemu) != 0 ||
+        g_strcmp0 (gk_json_string (object, "cpu", NULL), here->cpu) != 0)
+        return FALSE;
+    return answer (ret, gk_json_bool (object, "kvm", FALSE), g_strdup (why));
+}
+
+static gboolean
+remember (int dir, const Circumstances *here, gboolean kvm, const char *why, GError **error)
+{
+    g_autoptr (JsonObject) object = json_object_new ();
+    g_autofree char *text = NULL;
+
+    json_object_set_boolean_member (object, "kvm", kvm);
+    gk_json_set_text (object, "why", why);
+    gk_json_set_text (object, "boot", here->boot);
+    gk_json_set_text (object, "qemu", here->qemu);
+    gk_json_set_text (object, "cpu", here->cpu);
+    text = gk_json_text (object, TRUE);
+    return gk_file_replace (dir, ANSWER, text, strlen (text), 0644, error);
+}
+
+/* One probe at a time in a state directory: the second finds the first one's answer.
+ * Returns: the descriptor that holds the lock, or -1 with @error set */
+static int
+take_lock (int dir, GCancellable *cancellable, GError **error)
+{
+    gk_autofd int fd = openat (dir, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0) {
+        gk_set_errno (error, errno, "cannot open " LOCK);
+        return -1;
+    }
+    while (flock (fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            gk_set_errno (error, errno, "cannot lock " LOCK);
+            return -1;
+        }
+        gk_pause (LOCK_POLL_MS, cancellable);
+        if (g_cancellable_set_error_if_cancelled (cancellable, error))
+            return -1;
+    }
+    return gk_steal_fd (&fd);
+}
+
+static gboolean
+find_by_probe (const char *state_dir, const char *kernel, GCancellable *cancellable,
+               GkAcceleration *ret, GError **error)
+{
+    gk_autofd int dir = gk_open_dir (state_dir, error);
+    gk_autofd int lock = -1;
+    g_auto (Circumstances) here = { 0 };
+    g_autofree char *why = NULL;
+    gboolean works = FALSE;
+
+    if (dir < 0)
+        return FALSE;
+    lock = take_lock (dir, cancellable, error);
+    if (lock < 0 || !look_around (&here, cancellable, error))
+        return FALSE;
+    if (recall (dir, &here, ret))
+        return TRUE;
+    if (!gk_probe ("kvm", "host", kernel, cancellable, &works, &why, error) ||
+        !remember (dir, &here, works, why, error))
+        return FALSE;
+    return answer (ret, works, g_steal_pointer (&why));
+}
+
+gboolean
+gk_acceleration_find (GkAccelerator wish, const char *state_dir, const char *kernel,
+                      GCancellable *cancellable, GkAcceleration *ret, GError **error)
+{
+    gk_autofd int kvm = -1;
+
+    if (wish == GK_ACCELERATOR_KVM)
+        return answer (ret, TRUE, g_strdup ("the configuration asks for KVM"));
+    if (wish == GK_ACCELERATOR_TCG)
+        return answer (ret, FALSE, g_strdup ("the configuration asks for TCG"));
+    kvm = open ("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (kvm < 0)
+        return answer (ret, FALSE,
+                       g_strdup_printf ("/dev/kvm cannot be opened: %s", g_strerror (errno)));
+    return find_by_probe (state_dir, kernel, cancellable, ret, error);
+}
