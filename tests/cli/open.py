@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The main job: a suspicious attachment opened in a disposable VM, on real parts."""
+import json
+import os
+import subprocess
+import unittest
+
+import tap
+from host import SAMPLE, Host, Uplink
+
+SAMPLE_NAME = "updates.genkan-sample.example"
+
+
+class Open(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.uplink = Uplink()
+        cls.addClassCleanup(cls.uplink.remove)
+        cls.host = Host(images=("debian-wine",), config=f"[bridge]\nuplink={cls.uplink.path}\n")
+        cls.addClassCleanup(cls.host.clean)
+        cls.host.start()
+        cls.report = cls.host.json("open", "--keep", "--timeout", "90", SAMPLE)
+        cls.run_id = cls.report["run"]
+
+    def test_1_triage_sees_through_it(self):
+        """the verdict is at least suspicious, with the padding and the true arguments"""
+        triage = self.report["triage"]
+        self.assertIn(triage["verdict"], ("suspicious", "malicious"))
+        self.assertIn("arguments-padded", [indicator["id"] for indicator in triage["indicators"]])
+        self.assertIn("msiexec", triage["lnk"]["arguments"])
+        self.assertIn(f"http://{SAMPLE_NAME}", triage["lnk"]["arguments"])
+        self.assertTrue(triage["lnk"]["target"].lower().endswith("cmd.exe"))
+
+    def test_2_the_guest_really_ran_it(self):
+        """the file that it leaves is seen before disposal, from outside and in the guest"""
+        paths = [file["path"] for file in self.report["left_behind"]]
+        left = [path for path in paths if path.endswith("genkan-sample.txt")]
+        self.assertTrue(left, paths)
+        code, out, err = self.host.genkan("run", "--vm", self.run_id, "--", "cat", left[0])
+        self.assertEqual(code, 0, err)
+        self.assertTrue(out.strip())
+
+    def test_3_its_question_was_denied_and_recorded(self):
+        """at least one DNS question for its name, denied"""
+        asked = [query for query in self.report["network"]["queries"] if query["name"] == SAMPLE_NAME]
+        self.assertTrue(asked, self.report["network"])
+        self.assertEqual({query["verdict"] for query in asked}, {"denied"})
+
+    def test_4_nothing_reached_the_uplink(self):
+        """the namespace outside counted no packet, and does count"""
+        self.assertEqual(self.uplink.packets(), 0)
+        doctor = self.host.genkan("doctor", "--json")[1]
+        netd = next(f["detail"] for f in json.loads(doctor) if f["check"] == "bridge").split("process ")[1]
+        pid = netd.split(";")[0]
+        address = json.loads(self.uplink.run("ip", "-j", "-4", "address", "show", self.uplink.device()))
+        target = address[0]["addr_info"][0]["local"]
+        subprocess.run(["nsenter", "-n", "-t", pid, "/usr/bin/python3", "-c",
+                        f"import socket; socket.socket(2, 2).sendto(b'x', ('{target}', 9))"], check=True)
+        self.assertEqual(self.uplink.packets(), 1)
+
+    def test_5_the_report_is_whole(self):
+        """image, policy, times, screenshot, exit: what DESIGN promises"""
+        report = self.report
+        self.assertEqual(report["file"]["name"], "sample.pdf.lnk")
+        self.assertEqual(report["policy"]["name"], "none")
+        self.assertRegex(report["image"]["digest"], "^sha256:[0-9a-f]{64}$")
+        self.assertEqual(report["started"]["via"], "cold")
+        self.assertLessEqual({"claim", "network", "share", "command", "total"}, report["started"]["ms"].keys())
+        self.assertIsInstance(report["exit"], int)
+        with open(report["screenshot"], "rb") as file:
+            self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
+        self.assertFalse(report["disposed"])
+
+    def test_6_removal_leaves_nothing_but_evidence(self):
+        """after rm: no domain, tap, mount, overlay, virtiofsd; report and evidence stay"""
+        self.host.json("rm", self.run_id)
+        self.host.assert_nothing_left(self)
+        report = self.host.json("report", self.run_id)
+        self.assertTrue(report["disposed"])
+        self.assertTrue(report["golden_unchanged"])
+        evidence = os.path.join(self.host.state, "runs", self.run_id, "evidence/in")
+        self.assertEqual(len(os.listdir(evidence)), 1)
+        code, out, _ = self.host.genkan("report", self.run_id)
+        self.assertEqual(code, 0)
+        self.assertIn(SAMPLE_NAME, out)
+
+
+if __name__ == "__main__":
+    tap.main()
