@@ -12,7 +12,11 @@ typedef struct _GkVm GkVm;
 
 /**
  * gk_vm_start:
+ * @vmm: must outlive the VM
  * @spec: what to start (virDomainCreateXML, autodestroy)
+ *
+ * No file changes its owner: the overlay must belong to QEMU's user (gk_vmm_qemu_owner()), disk,
+ * kernel and initrd must be readable for it, and every folder above them searchable.
  *
  * Returns: (transfer full): the VM, or %NULL with @error set and nothing started
  */
