@@ -37,7 +37,7 @@ gk_clamd_canary_advice (GkClamdCanary canary)
 }
 
 static void
-put (GByteArray *out, guint32 value, guint size)
+put (GByteArray *out, guint64 value, guint size)
 {
     for (guint i = 0; i < size; i++)
         g_byte_array_append (out, (const guint8[]) { (guint8) (value >> (8 * i)) }, 1);
@@ -73,7 +73,8 @@ zip (GByteArray *content, guint16 flags)
     put (out, 0x02014b50, 4);
     put (out, 20, 2); /* made by */
     put_entry (out, flags, content->len);
-    put (out, 0, 14); /* comment, disk, attributes, offset of the local header */
+    put (out, 0, 6); /* comment, disk, internal attributes */
+    put (out, 0, 8); /* external attributes, offset of the local header */
     put (out, 'a', 1);
     put (out, 0x06054b50, 4);
     put (out, 0, 4); /* disks */

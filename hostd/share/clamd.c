@@ -82,12 +82,16 @@ static gboolean
 wait_for (Talk *talk, GIOCondition condition, GError **error)
 {
     gint64 left = talk->deadline - g_get_monotonic_time ();
+    g_autoptr (GError) local = NULL;
 
-    if (left <= 0) {
+    if (left > 0 &&
+        g_socket_condition_timed_wait (talk->socket, condition, left, talk->cancellable, &local))
+        return TRUE;
+    if (local && !g_error_matches (local, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+        g_propagate_error (error, g_steal_pointer (&local));
+    else
         g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "clamd took too long");
-        return FALSE;
-    }
-    return g_socket_condition_timed_wait (talk->socket, condition, left, talk->cancellable, error);
+    return FALSE;
 }
 
 /* A full queue of a busy clamd is EAGAIN for local sockets, and nothing to poll for. */

@@ -18,16 +18,20 @@ typedef enum {
 
 typedef enum { CLAMD_NONE, CLAMD_OK, CLAMD_OTHER } Clamd;
 
+#define NOBODY_VOUCHES                                                                             \
+    "no scanner is configured that can vouch for it: set [scan] clamd-socket in genkand.conf"
+
+/* Kinds that genkan-scan's own parsers know through and through. */
+static const char *const known_kinds[] = { "lnk", "empty", NULL };
+
 static Own
 worth_of (JsonObject *triage, GkVerdict verdict)
 {
-    const char *kind = gk_json_string (triage, "kind", "");
+    gboolean known = g_strv_contains (known_kinds, gk_json_string (triage, "kind", ""));
 
     if (verdict == GK_VERDICT_CLEAN)
-        return g_str_equal (kind, "lnk") ? OWN_KNOWS : OWN_CLEAN;
-    if (verdict == GK_VERDICT_UNSCANNABLE && !g_str_equal (kind, "lnk"))
-        return OWN_BLIND;
-    return OWN_OTHER;
+        return known ? OWN_KNOWS : OWN_CLEAN;
+    return verdict == GK_VERDICT_UNSCANNABLE && !known ? OWN_BLIND : OWN_OTHER;
 }
 
 /* All that is ever clean, or has a reason of its own. For the rest the worse verdict stands, and is
@@ -39,16 +43,14 @@ static const struct {
     gboolean vouched;
     const char *why;
 } rules[] = {
-    {OWN_KNOWS,  CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "genkan-scan and clamd found nothing in it"},
-    { OWN_KNOWS, CLAMD_NONE, GK_VERDICT_CLEAN,       TRUE,
-     "genkan-scan, which knows this whole format, found nothing in it"                                 },
-    { OWN_CLEAN, CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "genkan-scan and clamd found nothing in it"},
-    { OWN_CLEAN, CLAMD_NONE, GK_VERDICT_CLEAN,       FALSE,
-     "genkan-scan found nothing in it, and no scanner is configured that can vouch for it: set "
-      "[scan] clamd-socket in genkand.conf"                                                            },
-    { OWN_BLIND, CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "clamd found nothing in it"                },
-    { OWN_BLIND, CLAMD_NONE, GK_VERDICT_UNSCANNABLE, FALSE,
-     "no scanner is configured that can vouch for it: set [scan] clamd-socket in genkand.conf"         },
+  /* clang-format off */
+    { OWN_KNOWS, CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "genkan-scan and clamd found nothing in it" },
+    { OWN_KNOWS, CLAMD_NONE, GK_VERDICT_CLEAN,       TRUE,  "genkan-scan, which knows this whole format, found nothing in it" },
+    { OWN_CLEAN, CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "genkan-scan and clamd found nothing in it" },
+    { OWN_CLEAN, CLAMD_NONE, GK_VERDICT_CLEAN,       FALSE, "genkan-scan found nothing in it; " NOBODY_VOUCHES },
+    { OWN_BLIND, CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "clamd found nothing in it" },
+    { OWN_BLIND, CLAMD_NONE, GK_VERDICT_UNSCANNABLE, FALSE, NOBODY_VOUCHES },
+  /* clang-format on */
 };
 
 /* The reason that the triage gives, or else its first indicator's. */
