@@ -180,7 +180,7 @@ static const struct {
     { "brought",     fold_brought    },
     { "command",     fold_command    },
     { "started",     fold_started    },
-    { "opened",      fold_used       },
+    { "used",        fold_used       },
     { "query",       fold_query      },
     { "flow",        fold_flow       },
     { "outbound",    fold_outbound   },
