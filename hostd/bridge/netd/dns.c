@@ -159,9 +159,8 @@ make_argv (GkDns *dns)
         "--cache-size=0",
         "--address=/#/",
         /* Taps have no addresses: what comes in by them counts as come in by lo. */
-        "--bind-dynamic",
+        "--bind-interfaces",
         "--interface=lo",
-        "--interface=" GK_TAP_PREFIX "*",
         "--bridge-interface=lo," GK_TAP_PREFIX "*",
         /* Guests that we know, and the addresses that we gave them. To broadcast leaves the
          * kernel's permanent neighbour entries alone. */
