@@ -16,8 +16,9 @@ typedef enum {
 } GkRecipeError;
 
 typedef struct {
-    char *source; /* below the recipe's own folder */
-    char *target; /* absolute path in the guest */
+    char *source;    /* below the recipe's own folder */
+    char *target;    /* absolute path in the guest */
+    GBytes *content; /* as it was when the recipe was loaded, and its digest taken */
     guint mode;
 } GkRecipeFile;
 
@@ -30,7 +31,7 @@ typedef struct {
     char *suite;       /* Debian suite, `bookworm` */
     char **packages;
     GPtrArray *files; /* of GkRecipeFile */
-    char **steps;     /* each one is run by /bin/sh -e in the new root, in turn */
+    char **steps;     /* the scripts' text; each is run by /bin/sh -e in the new root, in turn */
     guint disk_mib;   /* virtual size of the disk */
     guint memory_mib;
     guint vcpus;

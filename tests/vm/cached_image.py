@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Golden images that tests share, built once: below GENKAN_TEST_CACHE (/var/cache/genkan-tests), one
+state directory for each recipe digest and set of tools.
+
+state_dir_with("debian-base") returns the state directory whose `images/` holds the image. A test that
+needs a state directory of its own uses it by a symbolic link:
+
+    os.symlink(f"{state_dir_with('debian-base')}/images", f"{own}/images")
+
+A copy, or a hard link, would be another file or have another ctime: gk_image_check() refuses it. So a
+test that is to change an image copies it, and only gk_image_verify() will take the copy.
+
+`cached_image.py NAME` builds the image if need be, and prints the state directory.
+"""
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+SOURCE = os.environ.get("GENKAN_SOURCE") or os.path.dirname(os.path.abspath(__file__ + "/../.."))
+CACHE = os.environ.get("GENKAN_TEST_CACHE") or "/var/cache/genkan-tests"
+
+
+def builder():
+    built = os.path.join(os.environ.get("GENKAN_BUILD", ""), "images/genkan-build")
+    staged = os.path.join(os.environ.get("GENKAN_STAGE", ""), "libexec/genkan/genkan-build")
+    return next(path for path in (built, staged) if os.access(path, os.X_OK))
+
+
+def recipe_path(name):
+    return f"{SOURCE}/templates/image/{name}.recipe"
+
+
+def _key(recipe):
+    digest = json.loads(subprocess.check_output([builder(), "--digest", recipe]))["digest"]
+    tools = [subprocess.check_output([tool, "--version"]) for tool in ("mmdebstrap", "qemu-img")]
+    return hashlib.sha256(b"\n".join([digest.encode()] + tools)).hexdigest()[:20]
+
+
+def _comment(line):
+    print("# " + line.strip(), flush=True)
+
+
+def _build(recipe, state):
+    job = subprocess.Popen([builder(), recipe, "--state-dir", state], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE, text=True, errors="replace")
+    last = ""
+    for last in job.stderr:
+        _comment(last)
+    if job.wait() != 0:
+        raise RuntimeError(f"cannot build {recipe}: {last.strip()}")
+
+
+def state_dir_with(name):
+    recipe = recipe_path(name)
+    state = f"{CACHE}/{_key(recipe)}"
+    os.makedirs(state, mode=0o755, exist_ok=True)
+    os.chmod(CACHE, 0o755)  # QEMU's user must be able to reach the disk
+    with open(f"{state}/lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(f"{state}/images/{name}"):
+            _build(recipe, state)
+    return state
+
+
+if __name__ == "__main__":
+    print(state_dir_with(sys.argv[1]))
