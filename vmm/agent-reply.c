@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vmm/agent-reply.h"
 
+#include "base/escape.h"
 #include "base/json.h"
 
 #include <string.h>
@@ -10,8 +11,10 @@ enum { SIGNAL_MAX = 64, SIGNAL_BASE = 128 };
 static gboolean
 refuse (GError **error, const char *what)
 {
+    g_autofree char *shown = gk_escape (what, -1);
+
     g_set_error (error, GK_VMM_ERROR, GK_VMM_ERROR_AGENT,
-                 "the guest agent's reply makes no sense: %s", what);
+                 "the guest agent's reply makes no sense: %s", shown);
     return FALSE;
 }
 
@@ -46,8 +49,7 @@ take_int (JsonObject *object, const char *member, gint64 min, gint64 max, gint64
 
     if (!json_object_has_member (object, member))
         return TRUE;
-    /* The fallback is out of range, whatever the range. */
-    value = gk_json_int (object, member, min == G_MININT64 ? max : min - 1);
+    value = gk_json_int (object, member, min - 1); /* out of range: no whole number */
     if (value < min || value > max)
         return FALSE;
     *ret = value;

@@ -14,6 +14,7 @@
 enum {
     COMMAND_S = 10,
     CLOSE_S = 1,
+    SILENCE_S = 1,
     READ_MAX = 48 << 10,
     FIRST_PAUSE_MS = 20,
     LONGEST_PAUSE_MS = 500,
@@ -24,12 +25,13 @@ struct _GkAgentFile {
     gint64 handle;
 };
 
-/* libvirt has one error for an agent that is not there and for one that does not answer. */
+/* libvirt has one error for an agent that is not there, which it says at once, and for one that
+ * does not answer: within 5 s to its own greeting, or within the timeout to the command. */
 static gboolean
-fail_command (GkVm *vm, gint64 begun, guint timeout_s, const char *what, GError **error)
+fail_command (GkVm *vm, gint64 begun, const char *what, GError **error)
 {
     gboolean silent = virGetLastErrorCode () == VIR_ERR_AGENT_UNRESPONSIVE &&
-                      g_get_monotonic_time () - begun >= (gint64) timeout_s * G_USEC_PER_SEC;
+                      g_get_monotonic_time () - begun >= SILENCE_S * G_USEC_PER_SEC;
 
     return gk_vm_fail (vm, silent ? GK_VMM_ERROR_TIMED_OUT : GK_VMM_ERROR_AGENT, error,
                        "cannot %s %s", what, vm->name);
@@ -47,7 +49,7 @@ gk_agent_command (GkVm *vm, JsonObject *command, guint timeout_s, const char *wh
         return NULL;
     reply = virDomainQemuAgentCommand (domain, text, (int) timeout_s, 0);
     if (!reply) {
-        fail_command (vm, begun, timeout_s, what, error);
+        fail_command (vm, begun, what, error);
         return NULL;
     }
     return g_steal_pointer (&reply);

@@ -12,7 +12,11 @@
 
 enum { KEEPALIVE_S = 5, KEEPALIVE_MISSED = 5 };
 
-G_DEFINE_QUARK (gk - vmm - error - quark, gk_vmm_error)
+GQuark
+gk_vmm_error_quark (void)
+{
+    return g_quark_from_static_string ("gk-vmm-error-quark");
+}
 
 struct _GkVmm {
     char *uri;

@@ -45,7 +45,8 @@ virDomainPtr gk_vm_domain (GkVm *vm, GError **error);
  * @what: for the error: `read '/etc/passwd' in`; the VM's name follows
  *
  * Returns: (transfer full): the reply as text, at most 24 MiB of it; or %NULL with @error:
- * GK_VMM_ERROR_TIMED_OUT after @timeout_s, GK_VMM_ERROR_AGENT where the agent is not there or refuses
+ * GK_VMM_ERROR_TIMED_OUT after @timeout_s or 5 s, whichever is more, and GK_VMM_ERROR_AGENT where the
+ * agent is not there or refuses
  */
 char *gk_agent_command (GkVm *vm, JsonObject *command, guint timeout_s, const char *what,
                         GError **error);

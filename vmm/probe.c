@@ -58,7 +58,7 @@ gk_probe (const char *accelerator, const char *cpu, const char *kernel, GCancell
           gboolean *ret_works, char **ret_why, GError **error)
 {
     g_autofree char *machine = g_strconcat ("q35,accel=", accelerator, NULL);
-    const char *const argv[] = { "/usr/bin/qemu-system-x86_64",
+    const char *const argv[] = { GK_PROBE_QEMU,
                                  "-machine",
                                  machine,
                                  "-cpu",

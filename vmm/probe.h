@@ -5,6 +5,8 @@
 
 #include <gio/gio.h>
 
+#define GK_PROBE_QEMU "/usr/bin/qemu-system-x86_64"
+
 /**
  * gk_probe:
  * @accelerator: `kvm` or `tcg`

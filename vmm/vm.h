@@ -29,7 +29,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkVm, gk_vm_free)
 gboolean gk_vm_is_alive (GkVm *vm);
 
 /* Waits until the guest agent answers a ping. Errors: GK_VMM_ERROR_TIMED_OUT, GK_VMM_ERROR_GONE,
- * G_IO_ERROR_CANCELLED. */
+ * G_IO_ERROR_CANCELLED (at once, or after 5 s where an agent is there and silent). */
 gboolean gk_vm_wait_agent (GkVm *vm, guint timeout_ms, GCancellable *cancellable, GError **error);
 
 gboolean gk_vm_attach_nic (GkVm *vm, const GkNicSpec *spec, GError **error);

@@ -14,8 +14,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlDoc, xmlFreeDoc)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlXPathContext, xmlXPathFreeContext)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlXPathObject, xmlXPathFreeObject)
 
-/* Under TCG `max` makes Linux guests oops when Wine starts; this one runs it, and boots faster. */
-#define TCG_CPU_MODEL "Nehalem"
 #define SPARE_PORT "//controller[@model='pcie-root-port']"
 
 /* What stands at a place of a base: text for an empty element or attribute. */
@@ -133,20 +131,20 @@ gk_domain_xml (const GkDomainSpec *spec)
     g_autofree char *vcpus = g_strdup_printf ("%u", spec->vcpus);
     gboolean host_cpu = spec->kvm && !spec->cpu_model;
     const Place places[] = {
-        {"/domain/@type",                      spec->kvm ? "kvm" : "qemu"                       },
-        { "/domain/name",                      spec->name                                       },
-        { "/domain/uuid",                      spec->uuid                                       },
-        { "//metadata/g:disposable/@id",       spec->id                                         },
-        { "//metadata/g:disposable/@instance", spec->instance                                   },
-        { "/domain/memory",                    memory                                           },
-        { "/domain/vcpu",                      vcpus                                            },
-        { "//os/kernel",                       spec->kernel                                     },
-        { "//os/initrd",                       spec->initrd                                     },
-        { "//os/cmdline",                      spec->cmdline                                    },
-        { "//cpu/model",                       spec->cpu_model ? spec->cpu_model : TCG_CPU_MODEL},
-        { "//disk/source/@file",               spec->overlay                                    },
-        { "//disk/backingStore/source/@file",  spec->disk                                       },
-        { "//serial/source/@path",             spec->serial_log                                 },
+        {"/domain/@type",                      spec->kvm ? "kvm" : "qemu"                           },
+        { "/domain/name",                      spec->name                                           },
+        { "/domain/uuid",                      spec->uuid                                           },
+        { "//metadata/g:disposable/@id",       spec->id                                             },
+        { "//metadata/g:disposable/@instance", spec->instance                                       },
+        { "/domain/memory",                    memory                                               },
+        { "/domain/vcpu",                      vcpus                                                },
+        { "//os/kernel",                       spec->kernel                                         },
+        { "//os/initrd",                       spec->initrd                                         },
+        { "//os/cmdline",                      spec->cmdline                                        },
+        { "//cpu/model",                       spec->cpu_model ? spec->cpu_model : GK_DOMAIN_TCG_CPU},
+        { "//disk/source/@file",               spec->overlay                                        },
+        { "//disk/backingStore/source/@file",  spec->disk                                           },
+        { "//serial/source/@path",             spec->serial_log                                     },
     };
     const Part parts[] = {
         {"//cpu[@mode='host-passthrough']",           host_cpu                },

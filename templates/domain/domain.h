@@ -9,6 +9,10 @@
 
 #define GK_DOMAIN_NS "https://genkan.invalid/domain/1"
 
+/* The CPU model for TCG: under `max` Linux guests oops when Wine starts; this one runs it, and boots
+ * faster. */
+#define GK_DOMAIN_TCG_CPU "Nehalem"
+
 typedef struct {
     const char *name;     /* libvirt's name: `genkan-<id>` */
     const char *uuid;
@@ -16,7 +20,7 @@ typedef struct {
     const char *instance; /* which genkand it belongs to (a UUID), kept there too */
     guint memory_mib, vcpus;
     gboolean kvm;           /* else TCG */
-    const char *cpu_model;  /* NULL with kvm: the host's */
+    const char *cpu_model;  /* NULL: the host's, or GK_DOMAIN_TCG_CPU */
     const char *kernel, *initrd, *cmdline;
     const char *overlay, *disk; /* qcow2 overlay and the golden disk below it */
     const char *serial_log; /* file that virtlogd writes the console to; NULL: none */

@@ -173,6 +173,29 @@ test_growing_file (gconstpointer data)
     g_assert_error (error, GK_VMM_ERROR, GK_VMM_ERROR_AGENT);
 }
 
+/* The agent is stopped for a while by a program that it runs itself. */
+static void
+test_silent_agent (gconstpointer data)
+{
+    const Booted *booted = data;
+    const char *const stop[] = { "/bin/sh", "-c",
+                                 "sleep 1; kill -STOP $PPID; sleep 15; kill -CONT $PPID", NULL };
+    const char *const any[] = { "/bin/true", NULL };
+    g_autoptr (GError) error = NULL;
+    gint64 begun = g_get_monotonic_time ();
+    gint64 pid;
+
+    gk_agent_exec (booted->guest->vm, stop, FALSE, &pid, &error);
+    g_assert_no_error (error);
+    g_usleep (4 * G_USEC_PER_SEC);
+    g_assert_false (gk_agent_exec (booted->guest->vm, any, FALSE, &pid, &error));
+    g_assert_error (error, GK_VMM_ERROR, GK_VMM_ERROR_TIMED_OUT);
+    g_assert_cmpint (g_get_monotonic_time () - begun, <, 15 * G_USEC_PER_SEC);
+    g_clear_error (&error);
+    gk_vm_wait_agent (booted->guest->vm, 60000, NULL, &error);
+    g_assert_no_error (error);
+}
+
 /* The guest hears of it a moment later than QEMU. */
 static void
 expect_carrier (Guest *guest, const char *wanted)
@@ -330,6 +353,7 @@ main (int argc, char **argv)
     g_test_add_data_func ("/guest/says-why-programs-do-not-run", &booted,
                           test_programs_that_do_not_run);
     g_test_add_data_func ("/guest/reads-a-growing-file", &booted, test_growing_file);
+    g_test_add_data_func ("/guest/silent-agent-times-out", &booted, test_silent_agent);
     g_test_add_data_func ("/guest/nic-follows-its-link", &booted, test_nic);
     g_test_add_data_func ("/guest/exports-carry-files-both-ways", &booted, test_exports);
     g_test_add_data_func ("/guest/leaves-nothing-when-destroyed", &booted, test_ends);
