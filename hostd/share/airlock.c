@@ -81,7 +81,7 @@ copy_nameless (int from, int dir, mode_t mode, guint64 max, GCancellable *cancel
                char **ret_sha256, guint64 *ret_size, GError **error)
 {
     gk_autofd int to = openat (dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-    g_autofree char *self = g_strdup_printf ("/proc/self/fd/%d", to);
+    g_autofree char *self = NULL;
     int read_only;
 
     if (to < 0) {
@@ -94,6 +94,7 @@ copy_nameless (int from, int dir, mode_t mode, guint64 max, GCancellable *cancel
         gk_set_errno (error, errno, "cannot keep the copy");
         return -1;
     }
+    self = g_strdup_printf ("/proc/self/fd/%d", to);
     read_only = open (self, O_RDONLY | O_CLOEXEC);
     if (read_only < 0)
         gk_set_errno (error, errno, "cannot read the copy");

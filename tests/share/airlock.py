@@ -273,9 +273,9 @@ class Taking(AirlockCase):
         self.environment["SCANNER"] = "/bin/false"
         counted = self.succeed("race", self.folder, name, "2000")
         self.assertEqual(counted["leaked"], 0)
-        self.assertEqual(counted["taken"] + counted["refused"], 2000)
-        self.assertGreater(counted["taken"], 20, "the file was seen")
-        self.assertGreater(counted["refused"], 20, "the link was seen")
+        self.assertGreaterEqual(counted["taken"] + counted["refused"], 2000)
+        self.assertGreaterEqual(counted["taken"], 100, "the file was seen")
+        self.assertGreaterEqual(counted["refused"], 100, "the link was seen")
 
     def without_mount(self):
         """A drop box without nosymfollow: opening it safely must do alone."""
