@@ -44,7 +44,7 @@ virDomainPtr gk_vm_domain (GkVm *vm, GError **error);
  * @command: (transfer full): `{"execute": …}`
  * @what: for the error: `read '/etc/passwd' in`; the VM's name follows
  *
- * Returns: (transfer full): the reply as text, at most 24 MiB of it; or %NULL with @error:
+ * Returns: (transfer full): the reply as text, for agent-reply.h to read; or %NULL with @error:
  * GK_VMM_ERROR_TIMED_OUT after @timeout_s or 5 s, whichever is more, and GK_VMM_ERROR_AGENT where the
  * agent is not there or refuses
  */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What genkan adds to a cold start: from `genkan new debian-base` to the guest agent answering, against
 `virsh create` of the same machine on a fresh overlay to the same point, in turns. Prints one JSON
-object. GENKAN_BENCH_ROUNDS: rounds after the warm-up (3)."""
+object. GENKAN_BENCH_ROUNDS: rounds after the warm-up (5)."""
 import json
 import os
 import queue
@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(os.environ["GENKAN_SOURCE"], "tests/cli"))
 from host import Host  # noqa: E402
 
 VIRSH = ["virsh", "-q", "-c", "qemu:///system"]
-ROUNDS = int(os.environ.get("GENKAN_BENCH_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("GENKAN_BENCH_ROUNDS", "5"))
 BOOT_TIMEOUT = 400
 CONNECTED = re.compile(r"'agent-lifecycle' for domain '?([^':]+)'?: state: 'connected'")
 
