@@ -6,11 +6,12 @@
 
 enum { DEPTH_MAX = 64 };
 
-/* json-glib recurses once a level: so the nesting is counted before it sees the text. */
+/* json-glib recurses once a level, and takes several values in a row: so nesting and number are
+ * counted before it sees the text. */
 static gboolean
-nests_too_deep (const char *text, gsize size)
+is_one_shallow_value (const char *text, gsize size)
 {
-    guint depth = 0;
+    guint depth = 0, values = 0;
     gboolean quoted = FALSE;
 
     for (gsize i = 0; i < size; i++) {
@@ -22,13 +23,13 @@ nests_too_deep (const char *text, gsize size)
         } else if (text[i] == '"') {
             quoted = TRUE;
         } else if (text[i] == '{' || text[i] == '[') {
-            if (++depth > DEPTH_MAX)
-                return TRUE;
+            if ((depth == 0 && ++values > 1) || ++depth > DEPTH_MAX)
+                return FALSE;
         } else if ((text[i] == '}' || text[i] == ']') && depth > 0) {
             depth--;
         }
     }
-    return FALSE;
+    return TRUE;
 }
 
 JsonObject *
@@ -38,10 +39,10 @@ gk_json_parse (const char *text, gsize size, gsize max, GError **error)
     g_autoptr (GError) local = NULL;
     JsonNode *node;
 
-    if (size > max || size > G_MAXSSIZE || nests_too_deep (text, size) ||
+    if (size > max || size > G_MAXSSIZE || !is_one_shallow_value (text, size) ||
         !g_utf8_validate_len (text, size, NULL)) {
         g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
-                             "the JSON is too long, too deep or no UTF-8");
+                             "the JSON is too long, too deep, not one value, or no UTF-8");
         return NULL;
     }
     if (!json_parser_load_from_data (parser, text, (gssize) size, &local)) {

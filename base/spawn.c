@@ -146,37 +146,50 @@ to_bytes (GByteArray *array)
     return g_bytes_new_take (g_byte_array_free (g_steal_pointer (&array), FALSE), size);
 }
 
+/* GLib closes a source descriptor that is among the child's own 0 to 2: so it gets one above. */
+static gboolean
+start (const GkSpawn *spec, GPid *ret_pid, Output *out, Output *err, GError **error)
+{
+    gk_autofd int nothing = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+    gk_autofd int input =
+        fcntl (spec->input >= 0 ? spec->input : nothing, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    g_autoptr (GError) local = NULL;
+
+    if (input < 0)
+        return gk_set_errno (error, errno, "cannot give %s its input", spec->argv[0]);
+    if (g_spawn_async_with_pipes_and_fds (NULL, spec->argv, spec->envp,
+                                          G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD,
+                                          child_setup, NULL, input, -1, -1, NULL, NULL, 0, ret_pid,
+                                          NULL, &out->fd, &err->fd, &local))
+        return TRUE;
+    if (g_error_matches (local, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT))
+        g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, local->message);
+    else
+        g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+}
+
 gboolean
 gk_spawn (const GkSpawn *spec, GCancellable *cancellable, GBytes **ret_stdout, GBytes **ret_stderr,
           int *ret_status, GError **error)
 {
-    GSpawnFlags flags = G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD;
     gint64 deadline =
         spec->timeout_ms ? g_get_monotonic_time () + (gint64) spec->timeout_ms * 1000 : 0;
     Output out = { -1, g_byte_array_new (), 0 }, err = { -1, g_byte_array_new (), 0 };
-    gk_autofd int nothing = open ("/dev/null", O_RDONLY | O_CLOEXEC);
-    g_autoptr (GError) local = NULL;
     int status = 0;
-    gboolean ok;
-    GPid pid;
+    GPid pid = 0;
+    gboolean ok = start (spec, &pid, &out, &err, error);
 
-    ok = g_spawn_async_with_pipes_and_fds (NULL, spec->argv, spec->envp, flags, child_setup, NULL,
-                                           spec->input >= 0 ? spec->input : nothing, -1, -1, NULL,
-                                           NULL, 0, &pid, NULL, &out.fd, &err.fd, &local);
     if (ok) {
-        ok = collect (spec, deadline, &out, &err, cancellable, &local) &&
-             reap (spec, deadline, pid, &status, cancellable, &local);
+        ok = collect (spec, deadline, &out, &err, cancellable, error) &&
+             reap (spec, deadline, pid, &status, cancellable, error);
         if (!ok) {
             kill (-pid, SIGKILL);
             kill (pid, SIGKILL); /* it may not have made its group yet */
             waitpid (pid, NULL, 0);
-        } else if (!ret_status) {
-            ok = check_status (spec, status, err.bytes, &local);
         }
-    } else if (g_error_matches (local, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT)) {
-        local->domain = G_IO_ERROR;
-        local->code = G_IO_ERROR_NOT_FOUND;
     }
+    ok = ok && (ret_status || check_status (spec, status, err.bytes, error));
     gk_fd_close (out.fd);
     gk_fd_close (err.fd);
     if (ok && ret_stdout)
@@ -187,7 +200,5 @@ gk_spawn (const GkSpawn *spec, GCancellable *cancellable, GBytes **ret_stdout, G
         *ret_status = status;
     g_clear_pointer (&out.bytes, g_byte_array_unref);
     g_clear_pointer (&err.bytes, g_byte_array_unref);
-    if (!ok)
-        g_propagate_error (error, g_steal_pointer (&local));
     return ok;
 }

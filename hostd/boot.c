@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/boot.h"
 
+#include "base/fd.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "hostd/bridge/tap.h"
@@ -8,6 +9,9 @@
 #include "images/overlay.h"
 #include "vmm/accelerator.h"
 #include "vmm/agent.h"
+
+#include <errno.h>
+#include <unistd.h>
 
 enum { SPARE_PORTS = 6, MOUNT_TRIES = 40, MOUNT_PAUSE_MS = 250, MOUNT_TIMEOUT_MS = 30000 };
 
@@ -24,10 +28,14 @@ make_overlay (Boot *boot, GError **error)
     g_autofree char *folder = g_build_filename (boot->disposable->folder, "vm", NULL);
     uid_t uid = (uid_t) -1;
     gid_t gid = (gid_t) -1;
+    g_autofree char *runs = g_path_get_dirname (boot->disposable->folder);
 
     if (!gk_dir_ensure (folder, 0711, error) ||
         !gk_vmm_qemu_owner (boot->disposable->host->vmm, &uid, &gid, error))
         return FALSE;
+    /* Of all users, QEMU's alone may pass through to what lies in the runs' folders. */
+    if (chown (runs, 0, gid) < 0)
+        return gk_set_errno (error, errno, "cannot set the group of %s", runs);
     boot->overlay = gk_overlay_create (boot->disposable->image, folder, uid, gid, error);
     return boot->overlay != NULL;
 }

@@ -47,7 +47,7 @@ open_state (Daemon *daemon, GError **error)
 
     /* QEMU's user must pass through to overlays and images, and list neither. */
     if (!gk_dir_ensure (daemon->host.state_dir, 0711, error) ||
-        !gk_dir_ensure (daemon->host.run_dir, 0755, error) || !gk_dir_ensure (runs, 0711, error) ||
+        !gk_dir_ensure (daemon->host.run_dir, 0755, error) || !gk_dir_ensure (runs, 0710, error) ||
         (g_mkdir (images, 0711) < 0 && errno != EEXIST &&
          !gk_set_errno (error, errno, "cannot make %s", images)))
         return FALSE;

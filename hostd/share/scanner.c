@@ -177,16 +177,14 @@ run_scan (const GkScannerConfig *config, int fd, const char *name, GCancellable 
                            given ? "--name" : NULL,
                            given,
                            NULL };
-    /* GLib would close a descriptor 0 that is to become the child's descriptor 0. */
-    gk_autofd int input = fcntl (fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     GkSpawn spec = { .argv = argv,
                      .envp = environment,
-                     .input = input,
+                     .input = fd,
                      .timeout_ms = timeout_of (config),
                      .max_output = OUTPUT_MAX };
     GBytes *output = NULL;
 
-    if (input < 0 || lseek (input, 0, SEEK_SET) < 0) {
+    if (lseek (fd, 0, SEEK_SET) < 0) {
         gk_set_errno (error, errno, "cannot read the file");
         return NULL;
     }

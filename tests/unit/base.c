@@ -169,7 +169,7 @@ static void
 test_json_refuses (void)
 {
     g_autofree char *deep = g_strnfill (100, '[');
-    const char *const bad[] = { "", "[]", "{", "{\"a\":1", "null", "{\"a\":\"\xff\"}", deep };
+    const char *const bad[] = { "", "[]", "{", "{\"a\":1", "null", "{\"a\":\"\xff\"}", deep, "{}{}" };
     const char *text = "{\"s\":\"x\",\"n\":7,\"o\":{},\"b\":true}";
     g_autoptr (JsonObject) object = NULL;
 
