@@ -135,14 +135,12 @@ disconnect_netd (GkBridge *bridge)
     g_clear_object (&bridge->netd);
 }
 
-/* What a failed call means: netd's own errors stay, all others are its loss. */
+/* What a failed call means: netd's own errors stay, all others are its loss. Returns FALSE. */
 static gboolean
-check_call (GkBridge *bridge, gboolean ok, GError *local, GError **error)
+set_call_error (GkBridge *bridge, GError *local, GError **error)
 {
     g_autoptr (GError) owned = local;
 
-    if (ok)
-        return TRUE;
     if (owned->domain == GK_BRIDGE_ERROR) {
         g_dbus_error_strip_remote_error (owned);
         g_propagate_error (error, g_steal_pointer (&owned));
@@ -159,13 +157,13 @@ call_add (GkBridge *bridge, const GkBridgeNic *nic, const char *wanted, char **r
           GError **error)
 {
     GError *local = NULL;
-    gboolean ok;
 
     if (!bridge->netd)
         return set_lost (error);
-    ok = gk_netd_call_add_sync (bridge->netd, nic->vm, nic->tap, nic->mac, nic->policy, wanted,
-                                ret_address, NULL, &local);
-    return check_call (bridge, ok, local, error);
+    if (gk_netd_call_add_sync (bridge->netd, nic->vm, nic->tap, nic->mac, nic->policy, wanted,
+                               ret_address, NULL, &local))
+        return TRUE;
+    return set_call_error (bridge, local, error);
 }
 
 /* Losing netd */
@@ -203,9 +201,8 @@ restart_is_due (GkBridge *bridge)
 /* Tells the new netd of every NIC; one that it does not take stays without a tap, which netd has
  * deleted. What a request that was under way had left behind is pruned. */
 static gboolean
-tell_nics (GkBridge *bridge, GError **error)
+tell_nics (GkBridge *bridge)
 {
-    GError *local = NULL;
     GHashTableIter iter;
     Nic *nic;
 
@@ -213,25 +210,39 @@ tell_nics (GkBridge *bridge, GError **error)
     while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &nic)) {
         const GkBridgeNic request = { nic->vm, nic->tap, nic->mac, "none" };
         g_autofree char *address = NULL;
-        g_autoptr (GError) refused = NULL;
+        g_autoptr (GError) error = NULL;
 
-        if (!call_add (bridge, &request, nic->address, &address, &refused))
-            g_hash_table_iter_remove (&iter);
+        if (call_add (bridge, &request, nic->address, &address, &error))
+            continue;
+        if (error->code == GK_BRIDGE_ERROR_LOST)
+            return FALSE;
+        g_hash_table_iter_remove (&iter);
     }
-    if (!bridge->netd)
-        return set_lost (error);
-    return check_call (bridge, gk_netd_call_prune_sync (bridge->netd, NULL, &local), local, error);
+    return gk_netd_call_prune_sync (bridge->netd, NULL, NULL);
+}
+
+/* Ends netd, where it has not ended, after at most @timeout_ms. Returns: (transfer full): how. */
+static char *
+end_netd (GkBridge *bridge, guint timeout_ms)
+{
+    g_clear_handle_id (&bridge->watch, g_source_remove);
+    disconnect_netd (bridge);
+    return gk_netd_process_end (&bridge->process, timeout_ms);
 }
 
 static gboolean
 restart (GkBridge *bridge, GError **error)
 {
-    if (!restart_is_due (bridge)) {
-        g_set_error_literal (error, GK_BRIDGE_ERROR, GK_BRIDGE_ERROR_LOST,
-                             "it ended too often to be started again");
-        return FALSE;
+    while (restart_is_due (bridge)) {
+        if (!start_netd (bridge, error))
+            return FALSE;
+        if (tell_nics (bridge))
+            return TRUE;
+        g_free (end_netd (bridge, 0));
     }
-    return start_netd (bridge, error) && tell_nics (bridge, error);
+    g_set_error_literal (error, GK_BRIDGE_ERROR, GK_BRIDGE_ERROR_LOST,
+                         "it ended too often to be started again");
+    return FALSE;
 }
 
 static gboolean
@@ -242,12 +253,11 @@ on_ended (int fd, GIOCondition condition, gpointer data)
     g_autoptr (GError) error = NULL;
     gboolean restarted;
 
-    bridge->watch = 0;
+    bridge->watch = 0; /* removed by what this returns */
     g_mutex_lock (&bridge->lock);
-    disconnect_netd (bridge);
-    how = gk_netd_process_end (&bridge->process, 0);
+    how = end_netd (bridge, 0);
     restarted = restart (bridge, &error);
-    if (!restarted && !bridge->watch) {
+    if (!restarted) {
         gk_fd_close (gk_steal_fd (&bridge->process.netns)); /* taps and rules go with it */
         g_hash_table_remove_all (bridge->nics);
     }
@@ -312,8 +322,9 @@ gk_bridge_remove (GkBridge *bridge, const char *vm, GError **error)
         return TRUE; /* gone with the namespace */
     if (!bridge->netd)
         return set_lost (error);
-    return check_call (bridge, gk_netd_call_remove_sync (bridge->netd, vm, NULL, &local), local,
-                       error);
+    if (gk_netd_call_remove_sync (bridge->netd, vm, NULL, &local))
+        return TRUE;
+    return set_call_error (bridge, local, error);
 }
 
 GPid
@@ -364,6 +375,7 @@ gk_bridge_start (const GkBridgeConfig *config, GkBridgeEventFunc event_func,
 
     if (!check_config (config, error))
         return NULL;
+    (void) GK_BRIDGE_ERROR; /* registers netd's errors with GDBus */
     bridge = g_new0 (GkBridge, 1);
     bridge->run_dir = g_strdup (config->run_dir);
     bridge->subnet = g_strdup (config->subnet);
@@ -386,8 +398,6 @@ gk_bridge_stop (GkBridge *bridge)
 {
     if (!bridge)
         return;
-    g_clear_handle_id (&bridge->watch, g_source_remove);
-    disconnect_netd (bridge);
-    g_free (gk_netd_process_end (&bridge->process, END_MS));
+    g_free (end_netd (bridge, END_MS));
     bridge_free (bridge);
 }

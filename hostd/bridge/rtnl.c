@@ -347,7 +347,7 @@ gk_rtnl_add_rule (GkRtnl *rtnl, const GkRoutingRule *rule, GError **error)
         begin (rtnl, &request, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, sizeof *header);
 
     header->family = AF_INET;
-    header->action = rule->table ? FR_ACT_TO_TBL : FR_ACT_UNREACHABLE;
+    header->action = rule->table ? FR_ACT_TO_TBL : FR_ACT_BLACKHOLE;
     mnl_attr_put_u32 (request, FRA_PRIORITY, rule->priority);
     if (rule->table)
         mnl_attr_put_u32 (request, FRA_TABLE, rule->table);

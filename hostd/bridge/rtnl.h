@@ -52,7 +52,7 @@ typedef struct {
 gboolean gk_rtnl_add_route (GkRtnl *rtnl, const GkRoute *route, GError **error);
 
 /* A routing rule: packets with @mark, or from interface @iif, or all of them, look into @table, or
- * are unreachable where that is 0. One that is there already is success. */
+ * are dropped without an answer where that is 0. One that is there already is success. */
 typedef struct {
     guint priority;
     guint mark;      /* 0: any */

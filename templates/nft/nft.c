@@ -140,12 +140,12 @@ gk_nft_bridge (const GkNftBridge *bridge)
     const char *text = g_bytes_get_data (rules, &size);
 
     g_assert (gk_nft_ifname_valid (bridge->uplink));
-    g_string_append_printf (out, "define GUESTS = %u\n", GK_NFT_GUESTS);
-    g_string_append (out, "define GATEWAY = ");
+    g_string_append_printf (out, "redefine GUESTS = %u\n", GK_NFT_GUESTS);
+    g_string_append (out, "redefine GATEWAY = ");
     append_address (out, bridge->gateway);
-    g_string_append_printf (out, "\ndefine UPLINK = \"%s\"\n", bridge->uplink);
-    g_string_append_printf (out, "define OUTWARD = 0x%08x\n", GK_NFT_OUTWARD);
-    g_string_append_printf (out, "define INWARD = 0x%08x\n", GK_NFT_INWARD);
+    g_string_append_printf (out, "\nredefine UPLINK = \"%s\"\n", bridge->uplink);
+    g_string_append_printf (out, "redefine OUTWARD = 0x%08x\n", GK_NFT_OUTWARD);
+    g_string_append_printf (out, "redefine INWARD = 0x%08x\n", GK_NFT_INWARD);
     g_string_append_len (out, text, (gssize) size);
     return g_string_free (out, FALSE);
 }

@@ -130,6 +130,8 @@ class Guest:
 
     def close(self):
         os.close(self.fd)
+        # One that was never added is still in this namespace.
+        subprocess.run(["ip", "link", "del", self.tap], capture_output=True, check=False)
 
     def send(self, *payloads):
         """Frames; what the tap does not take (it is down, or gone) is lost, as with QEMU."""

@@ -4,7 +4,7 @@
  * Theory of operation. The gateway's address is the loopback interface's; guests' taps have none,
  * and forward by routes. The main routing table is not used. A guest's route stands in the table of
  * guests, which packets of our own and answers from the uplink may use; the default route stands in
- * the table of the uplink, which only the mark OUTWARD leads to. Everything else is unreachable. So
+ * the table of the uplink, which only the mark OUTWARD leads to. Everything else is dropped. So
  * with all nftables rules gone no packet of a guest finds a way to anybody but the gateway. */
 #pragma once
 
