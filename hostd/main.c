@@ -91,9 +91,7 @@ open_helpers (Daemon *daemon, GError **error)
                               .uplink_name = uplink_name };
 
     host->scanners.clamd_socket = host->config->clamd_socket;
-    host->vmm = gk_vmm_open (host->config->libvirt_uri, error);
-    if (!host->vmm)
-        return FALSE;
+    host->vmm = gk_vmm_new (host->config->libvirt_uri);
     host->bridge =
         gk_bridge_start (&bridge, gk_evidence_on_event, gk_evidence_on_lost, host, error);
     return host->bridge != NULL;

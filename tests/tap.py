@@ -16,7 +16,10 @@ class TapResult(unittest.TestResult):
 
     def _line(self, ok, test, note=""):
         self.number += 1
-        name = (test.shortDescription() or test.id()).replace("#", "\\#")
+        name = test.shortDescription() or test.id()
+        if hasattr(test, "_subDescription"):
+            name += " " + test._subDescription()
+        name = name.replace("#", "\\#")
         took = time.monotonic() - getattr(self, "begun", time.monotonic())
         print(f"{'ok' if ok else 'not ok'} {self.number} - {name}{note}", flush=True)
         print(f"# {took:.1f} s", flush=True)

@@ -83,15 +83,13 @@ gk_vmm_connect (GkVmm *vmm, GError **error)
 }
 
 GkVmm *
-gk_vmm_open (const char *uri, GError **error)
+gk_vmm_new (const char *uri)
 {
-    g_autoptr (GkVmm) vmm = g_new0 (GkVmm, 1);
+    GkVmm *vmm = g_new0 (GkVmm, 1);
 
     vmm->uri = g_strdup (uri);
     g_mutex_init (&vmm->lock);
-    if (!reopen (vmm, error))
-        return NULL;
-    return g_steal_pointer (&vmm);
+    return vmm;
 }
 
 void

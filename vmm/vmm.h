@@ -23,9 +23,12 @@ typedef struct _GkVmm GkVmm;
 
 void gk_vmm_init (void);
 
-/* Connects to @uri (`qemu:///system`); reconnects by itself in later calls after libvirtd was
- * restarted. Domains started through a connection die with it (autodestroy), and so with genkand. */
-GkVmm *gk_vmm_open (const char *uri, GError **error);
+/* Connects to @uri (`qemu:///system`) when it is first needed, and again when libvirtd was restarted:
+ * a libvirtd that is away fails the calls, not the daemon. Domains started through a connection die
+ * with it (autodestroy), and so with genkand.
+ *
+ * Returns: (transfer full) */
+GkVmm *gk_vmm_new (const char *uri);
 void gk_vmm_free (GkVmm *vmm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkVmm, gk_vmm_free)
 

@@ -64,8 +64,7 @@ guest_new (void)
     Guest *guest = g_new0 (Guest, 1);
     g_autoptr (GError) error = NULL;
 
-    guest->vmm = gk_vmm_open ("qemu:///system", &error);
-    g_assert_no_error (error);
+    guest->vmm = gk_vmm_new ("qemu:///system");
     guest->folder = g_dir_make_tmp ("genkan-vm-XXXXXX", &error);
     g_assert_no_error (error);
     g_assert_cmpint (chmod (guest->folder, 0711), ==, 0);
