@@ -59,6 +59,10 @@ gboolean gk_image_check (GkImage *image, GError **error);
 /* The same by digest, of every byte: takes seconds. Errors: GK_IMAGE_ERROR_CHANGED. */
 gboolean gk_image_verify (GkImage *image, GCancellable *cancellable, GError **error);
 
+/* Removes `name:version`, also one that is broken. That no VM stands on it is the caller's care. Errors:
+ * GK_IMAGE_ERROR_MISSING, G_IO_ERROR_INVALID_ARGUMENT (no version named). */
+gboolean gk_image_remove (const char *state_dir, const char *reference, GError **error);
+
 /* Returns: (transfer full): `{name, version, digest, description, built, size, memory_mib, vcpus,
  * display, user, recipe, files: {disk: {sha256, size}, kernel: …, initrd: …}, …}` */
 JsonObject *gk_image_to_json (GkImage *image);

@@ -462,6 +462,37 @@ call_image_verify (GkCall *call, GError **error)
 }
 
 static gboolean
+check_unused (GkHost *host, const char *reference, GError **error)
+{
+    g_autoptr (GPtrArray) living = gk_registry_list (host->registry);
+
+    for (guint i = 0; i < living->len; i++) {
+        GkDisposable *at = living->pdata[i];
+        g_autofree char *image = g_strdup_printf ("%s:%s", at->image->name, at->image->version);
+
+        if (!g_str_equal (image, reference))
+            continue;
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED,
+                     "VM '%s' stands on this image: remove it first", at->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+call_image_remove (GkCall *call, GError **error)
+{
+    const char *reference;
+
+    g_variant_get (call->parameters, "(&s)", &reference);
+    if (!check_unused (call->host, reference, error) ||
+        !gk_image_remove (call->host->state_dir, reference, error))
+        return FALSE;
+    g_dbus_method_invocation_return_value (call->invocation, NULL);
+    return TRUE;
+}
+
+static gboolean
 call_image_list (GkCall *call, GError **error)
 {
     g_autoptr (GPtrArray) images = gk_image_list (call->host->state_dir, NULL, error);

@@ -27,6 +27,7 @@ static const struct {
     { "Report",      GK_ROLE_ANALYST},
     { "ImageBuild",  GK_ROLE_BUILDER},
     { "ImageVerify", GK_ROLE_BUILDER},
+    { "ImageRemove", GK_ROLE_BUILDER},
     { "ImageList",   GK_ROLE_ANALYST},
     { "ImageShow",   GK_ROLE_ANALYST},
     { "Doctor",      GK_ROLE_ANALYST},

@@ -95,6 +95,15 @@ gk_client_array (const GkCli *cli, const GkClientCall *call, GError **error)
     return node ? json_node_dup_array (node) : NULL;
 }
 
+gboolean
+gk_client_do (const GkCli *cli, const GkClientCall *call, GError **error)
+{
+    g_autoptr (GDBusConnection) connection = gk_client_connect (cli, error);
+    g_autoptr (GVariant) reply = connection ? call_on (connection, call, NULL, error) : NULL;
+
+    return reply != NULL;
+}
+
 /* --- jobs ----------------------------------------------------------------------------------- */
 
 static void

@@ -19,6 +19,9 @@ typedef struct {
 JsonObject *gk_client_object (const GkCli *cli, const GkClientCall *call, GError **error);
 JsonArray *gk_client_array (const GkCli *cli, const GkClientCall *call, GError **error);
 
+/* Calls a method that answers with nothing. */
+gboolean gk_client_do (const GkCli *cli, const GkClientCall *call, GError **error);
+
 /**
  * gk_client_job:
  *

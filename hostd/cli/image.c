@@ -93,6 +93,20 @@ verify (GkCli *cli, const char *word, GError **error)
     return 0;
 }
 
+static int
+rm (GkCli *cli, const char *word, GError **error)
+{
+    GkClientCall call = { "ImageRemove", g_variant_new ("(s)", word), -1 };
+    g_autoptr (JsonObject) removed = json_object_new ();
+
+    if (!gk_client_do (cli, &call, error))
+        return 1;
+    json_object_set_string_member (removed, "removed", word);
+    if (cli->json)
+        gk_cli_print_object (removed);
+    return 0;
+}
+
 static const struct {
     const char *name;
     int words;
@@ -113,12 +127,13 @@ run (GkCli *cli, int argc, char **argv, GError **error)
         if (g_str_equal (parts[i].name, argv[1]) && argc == parts[i].words + 2)
             return parts[i].run (cli, argv[2], error);
     g_set_error_literal (error, GK_API_ERROR, GK_API_ERROR_USAGE,
-                         "usage: genkan image build RECIPE | ls | show IMAGE | verify IMAGE");
+                         "usage: genkan image build RECIPE | ls | show IMAGE | verify IMAGE | rm "
+                         "IMAGE:VERSION");
     return 2;
 }
 
 const GkVerb gk_verb_image = { "image",
-                               "build|ls|show|verify …",
+                               "build|ls|show|verify|rm …",
                                "Build and look at golden images",
                                "genkan image build debian-wine",
                                1,
