@@ -549,6 +549,7 @@ static const struct {
     { "Report",      call_report      },
     { "ImageBuild",  call_image_build },
     { "ImageVerify", call_image_verify},
+    { "ImageRemove", call_image_remove},
     { "ImageList",   call_image_list  },
     { "ImageShow",   call_image_show  },
     { "Doctor",      call_doctor      },

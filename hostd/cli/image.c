@@ -115,6 +115,7 @@ static const struct {
     {"build",   1, build },
     { "ls",     0, list  },
     { "show",   1, show  },
+    { "rm",     1, rm    },
     { "verify", 1, verify},
 };
 
