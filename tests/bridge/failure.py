@@ -7,7 +7,7 @@ import unittest
 import tap
 
 import frames
-from rig import GATEWAY, OUTSIDE, SUBNET, Rig, descendants, inside, kill, new_id, new_mac, wait_until
+from rig import GATEWAY, OUTSIDE, Host, Rig, descendants, inside, kill, new_id, new_mac, wait_until
 
 REFUSED = 1
 
@@ -269,9 +269,24 @@ class Requests(OneBridge):
             self.assertNotIn("net:[", os.readlink(f"/proc/{pid}/fd/{name}"), "a way out of the namespace")
 
 
-class SmallSubnet(unittest.TestCase):
+class OtherConfigurations(unittest.TestCase):
+    def test_an_uplink_on_the_host_itself_lets_nothing_through_and_goes_with_the_bridge(self):
+        rig = Rig(uplink=Host)
+        self.addCleanup(rig.close)
+        guest, other = rig.guest().add(), rig.guest().add()
+        guest.find_gateway()
+        rig.uplink.seen()
+        guest.send(*attempts(guest, other))
+        self.assertEqual((other.receive(), rig.uplink.seen()), ([], []))
+        self.assertIn("10.213.255.254/30", subprocess.run(["ip", "addr", "show", "outside"], capture_output=True, text=True,
+                                                          check=True).stdout)
+        rig.process.kill()
+        rig.process.wait()
+        wait_until(lambda: subprocess.run(["ip", "link", "show", "outside"], capture_output=True).returncode, 5,
+                   "the uplink's far end goes")
+
     def test_a_full_subnet_refuses_and_an_address_given_back_is_given_again(self):
-        rig = Rig(uplink=False, subnet="192.168.77.0/28")
+        rig = Rig(uplink=None, subnet="192.168.77.0/28")
         self.addCleanup(rig.close)
         guests = [rig.guest().add() for _ in range(10)]
         self.assertEqual([g.address for g in guests], [f"192.168.77.{n}" for n in range(2, 12)])

@@ -80,13 +80,17 @@ class Uplink:
     """A network namespace that stands for the world outside."""
 
     def __init__(self):
-        self.keeper = subprocess.Popen(["unshare", "-n", "sleep", "infinity"])
+        # `cat` ends when this process does, however it does.
+        self.keeper = subprocess.Popen(["unshare", "-n", "cat"], stdin=subprocess.PIPE)
         self.path = f"/proc/{self.keeper.pid}/ns/net"
         wait_until(lambda: os.readlink(self.path) != os.readlink("/proc/self/ns/net"), 5, "a namespace for the uplink")
         self.socket = None
 
+    def netns(self):
+        return "/proc/self/ns/net" if self.path == "host" else self.path
+
     def watch(self, name):
-        with inside(self.path):
+        with inside(self.netns()):
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.socket.bind((name, 0))
         self.socket.setblocking(False)
@@ -106,8 +110,19 @@ class Uplink:
     def close(self):
         if self.socket:
             self.socket.close()
-        self.keeper.kill()
+        self.keeper.stdin.close()
         self.keeper.wait()
+
+
+class Host(Uplink):
+    """The namespace of this process as the uplink: what `host` means."""
+
+    def __init__(self):
+        self.path, self.socket = "host", None
+
+    def close(self):
+        if self.socket:
+            self.socket.close()
 
 
 class Guest:
@@ -185,9 +200,9 @@ class Guest:
 
 
 class Rig:
-    def __init__(self, uplink=True, subnet=SUBNET):
+    def __init__(self, uplink=Uplink, subnet=SUBNET):
         self.folder = tempfile.mkdtemp(prefix="genkan-bridge-")
-        self.uplink = Uplink() if uplink else None
+        self.uplink = uplink() if uplink else None
         self.events, self.answers, self.guests = [], queue.Queue(), []
         self.process = None
         try:
