@@ -22,14 +22,16 @@ typedef enum {
 } GkBridgeError;
 
 typedef struct {
-    const char *run_dir;     /* for dnsmasq's files; netd's log goes to `netd.log` there */
+    const char *run_dir;     /* netd's log goes to `netd.log` there */
     const char *subnet;      /* IPv4, prefix length 16 to 28, private: `10.213.0.0/16`. Its first
                               * address is the gateway's, the others are guests' */
     const char *uplink;      /* `none`; `host`; or the path of a network namespace */
     const char *uplink_name; /* name of the uplink's far end, at most 15 bytes */
 } GkBridgeConfig;
 
-/* One attempt of a guest, as netd saw it. Strings hold only printable ASCII. */
+/* One attempt of a guest, as netd saw it. Strings hold only printable ASCII. The event by which a
+ * flood is counted that was too large to be told has protocol `any`, no destination, and the rule
+ * `over limit`. */
 typedef struct {
     const char *vm;          /* the disposable's id */
     const char *time;        /* gk_json_now () */

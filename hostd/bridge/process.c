@@ -104,6 +104,7 @@ become_netd (const Child *child)
 
     sigemptyset (&none);
     sigprocmask (SIG_SETMASK, &none, NULL);
+    setsid (); /* a terminal's Ctrl-C is genkand's to handle */
     if ((child->netns < 0 ? unshare (CLONE_NEWNET) : setns (child->netns, CLONE_NEWNET)) == 0 &&
         dup2 (child->null, 0) == 0 && dup2 (child->log, 1) == 1 && dup2 (child->log, 2) == 2 &&
         dup2 (child->control, 3) == 3 && (child->uplink < 0 || dup2 (child->uplink, 4) == 4) &&
@@ -139,9 +140,12 @@ read_status (int control)
     while (line->len < STATUS_MAX) {
         struct pollfd fd = { control, POLLIN, 0 };
         gint64 left = (deadline - g_get_monotonic_time ()) / 1000;
+        int found = left > 0 ? poll (&fd, 1, (int) left) : 0;
         char byte;
 
-        if (left <= 0 || poll (&fd, 1, (int) left) <= 0)
+        if (found < 0 && errno == EINTR)
+            continue;
+        if (found <= 0)
             return g_strdup ("it took too long to start");
         if (read (control, &byte, 1) != 1)
             return g_strdup ("it ended while it was started");
@@ -193,11 +197,15 @@ gk_netd_process_end (GkNetdProcess *process, guint timeout_ms)
 {
     struct pollfd ended = { process->pidfd, POLLIN, 0 };
     siginfo_t info = { 0 };
+    int found;
 
     if (process->pid == 0)
         return g_strdup ("it was not running");
     gk_fd_close (gk_steal_fd (&process->control));
-    if (poll (&ended, 1, (int) timeout_ms) != 1)
+    do
+        found = poll (&ended, 1, (int) timeout_ms);
+    while (found < 0 && errno == EINTR);
+    if (found != 1)
         pidfd_send_signal (process->pidfd, SIGKILL, NULL, 0);
     while (waitid (P_PIDFD, (id_t) process->pidfd, &info, WEXITED) < 0 && errno == EINTR)
         ;

@@ -65,6 +65,19 @@ class PolicyNone(unittest.TestCase):
         packet = frames.udp("0.0.0.0", "255.255.255.255", 68, 67, frames.dhcp(4, frames.mac("52:54:00:99:99:99")))
         self.refused(packet, rule="host", protocol="udp", port=67, destination="255.255.255.255")
 
+    def test_a_guests_name_for_itself_is_no_name_for_others(self):
+        other = self.rig.guest().add()
+        other.find_gateway()
+        options = bytes([12, 4]) + b"wpad" + bytes([50, 4]) + socket.inet_aton(self.guest.address)
+        packet = frames.udp("0.0.0.0", "255.255.255.255", 68, 67, frames.dhcp(3, self.guest.mac, options=options))
+        answer = self.guest.exchange(frames.ether(frames.BROADCAST, self.guest.mac, frames.IPV4, packet),
+                                     lambda p: p.protocol == 17 and p.dport == 68)
+        self.assertEqual(frames.dhcp_fields(answer.data)[1][53], b"\5")
+        reverse = [part.encode() for part in reversed(self.guest.address.split("."))] + [b"in-addr", b"arpa"]
+        for labels, kind in (([b"wpad"], 1), (reverse, 12)):
+            self.assertEqual(code(other.ask_dns(labels, kind).data), (NXDOMAIN, 0))
+        other.remove()
+
     def test_every_name_is_nxdomain_and_every_question_is_recorded(self):
         kinds = {1: "A", 28: "AAAA", 16: "TXT", 10: "NULL", 255: "ANY", 65: "HTTPS", 15: "MX", 64999: "TYPE64999"}
         for number, kind in kinds.items():

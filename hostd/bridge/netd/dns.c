@@ -166,6 +166,8 @@ make_argv (GkDns *dns)
          * kernel's permanent neighbour entries alone. */
         "--dhcp-hostsfile=" FOLDER "/" HOSTS,
         "--dhcp-ignore=tag:!known",
+        /* What a guest calls itself would be a name for the others. */
+        "--dhcp-ignore-names",
         "--dhcp-authoritative",
         "--dhcp-broadcast",
         "--no-ping",

@@ -69,21 +69,24 @@ prepare_gateway (GkRtnl *rtnl, const GkSubnet *subnet, GError **error)
     return TRUE;
 }
 
-/* A handle on the namespace @netns; the thread is back in its own when this returns. */
+/* A handle on the namespace @netns; the thread is back in its own where this succeeds. */
 static GkRtnl *
 open_rtnl_in (int netns, GError **error)
 {
     gk_autofd int own = open ("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    GkRtnl *rtnl;
+    g_autoptr (GkRtnl) rtnl = NULL;
 
     if (own < 0 || setns (netns, CLONE_NEWNET) < 0) {
         gk_set_errno (error, errno, "cannot enter the uplink's namespace");
         return NULL;
     }
     rtnl = gk_rtnl_open (error);
-    if (setns (own, CLONE_NEWNET) < 0)
-        g_error ("cannot return to the bridge's namespace: %s", g_strerror (errno));
-    return rtnl;
+    if (setns (own, CLONE_NEWNET) < 0) {
+        g_clear_error (error);
+        gk_set_errno (error, errno, "cannot return to the bridge's namespace");
+        return NULL;
+    }
+    return g_steal_pointer (&rtnl);
 }
 
 static gboolean
