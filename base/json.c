@@ -115,6 +115,19 @@ gk_json_element (JsonArray *array, guint index)
     return node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
 }
 
+/* json-glib (1.6.6) escapes every control character but U+001F, which is no JSON as it stands. */
+static char *
+escape_last_control (char *text)
+{
+    g_auto (GStrv) parts = NULL;
+
+    if (!strchr (text, 0x1f))
+        return text;
+    parts = g_strsplit (text, "\x1f", -1);
+    g_free (text);
+    return g_strjoinv ("\\u001f", parts);
+}
+
 static char *
 node_text (JsonNode *node, gboolean pretty)
 {
@@ -122,7 +135,7 @@ node_text (JsonNode *node, gboolean pretty)
 
     json_generator_set_root (generator, node);
     json_generator_set_pretty (generator, pretty);
-    return json_generator_to_data (generator, NULL);
+    return escape_last_control (json_generator_to_data (generator, NULL));
 }
 
 char *

@@ -191,6 +191,23 @@ test_json_refuses (void)
 }
 
 static void
+test_json_text_has_no_raw_control (void)
+{
+    for (guint c = 1; c < 0x20; c++) {
+        const char value[] = { 'a', (char) c, 'b', '\0' };
+        g_autoptr (JsonObject) object = json_object_new (), again = NULL;
+        g_autofree char *text = NULL;
+
+        json_object_set_string_member (object, "s", value);
+        text = gk_json_text (object, FALSE);
+        for (const char *at = text; *at; at++)
+            g_assert_cmpint ((guchar) *at, >=, 0x20);
+        again = gk_json_parse (text, strlen (text), 100, NULL);
+        g_assert_cmpstr (gk_json_string (again, "s", NULL), ==, value);
+    }
+}
+
+static void
 expect_spawn (const char *script, guint timeout_ms, int code)
 {
     const char *const argv[] = { "sh", "-c", script, NULL };
@@ -253,6 +270,7 @@ main (int argc, char **argv)
                 test_remove_does_not_follow, folder_close);
     g_test_add ("/files/copy-is-capped", Folder, NULL, folder_open, test_copy_is_capped,
                 folder_close);
+    g_test_add_func ("/json/text-has-no-raw-control", test_json_text_has_no_raw_control);
     g_test_add_func ("/json/refuses-what-is-no-object", test_json_refuses);
     g_test_add_func ("/spawn/ends-whatever-the-program-does", test_spawn);
     g_test_add_func ("/verdict/only-known-names", test_verdicts);
