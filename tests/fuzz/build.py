@@ -10,4 +10,5 @@ clang, root, output, *sources = sys.argv[1:]
 flags = subprocess.run(["pkg-config", "--cflags", "--libs", "glib-2.0", "gio-unix-2.0", "json-glib-1.0"],
                        check=True, capture_output=True, text=True).stdout.split()
 subprocess.run([clang, "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all",
+                "-DGK_LNK_CHUNK=1",
                 "-fsanitize=fuzzer,address,undefined", "-I", root, "-o", output, *sources, *flags], check=True)

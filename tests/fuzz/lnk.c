@@ -20,7 +20,11 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
     gboolean damaged = lnk && json_array_get_length (gk_json_array (lnk, "damage")) > 0;
     GkVerdict verdict;
 
-    /* What must hold of any file, besides that nothing breaks. */
+    /* What must hold of any file, besides that nothing breaks: a verdict, and one line that every
+     * reader of JSON takes. */
+    for (const char *at = text; *at; at++)
+        if ((guchar) *at < 0x20)
+            __builtin_trap ();
     if (!gk_verdict_from_string (gk_json_string (triage, "verdict", NULL), &verdict) ||
         (damaged && verdict == GK_VERDICT_CLEAN) || !g_utf8_validate (text, -1, NULL))
         __builtin_trap ();

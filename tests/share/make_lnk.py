@@ -88,11 +88,11 @@ def items_of(path):
 
 # Link information
 
-def info(path, suffix="", unicode=False, label="System"):
+def info(path, suffix="", unicode=False, label="System", page="cp1252"):
     head = 0x24 if unicode else 0x1C
     vol_label = label.encode() + b"\0"
     vol = struct.pack("<IIII", 0x10 + len(vol_label), 3, 0x12345678, 0x10) + vol_label
-    base, tail = path.encode("cp1252", "replace") + b"\0", suffix.encode("cp1252", "replace") + b"\0"
+    base, tail = path.encode(page, "replace") + b"\0", suffix.encode(page, "replace") + b"\0"
     at_base = head + len(vol)
     at_tail = at_base + len(base)
     body = vol + base + tail

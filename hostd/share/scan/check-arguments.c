@@ -154,7 +154,9 @@ check_layout (const GkLook *look)
     glong length = g_utf8_strlen (look->arguments, -1);
 
     if (blanks >= BLANKS_MANY) {
-        g_autofree char *shown = g_utf8_substring (behind_blanks (look->arguments), 0, SHOWN_MAX);
+        const char *behind = behind_blanks (look->arguments);
+        g_autofree char *shown =
+            g_utf8_substring (behind, 0, MIN (SHOWN_MAX, g_utf8_strlen (behind, -1)));
 
         gk_findings_add (look->findings, GK_ARGUMENTS_PADDED, "%u blanks in a row, then: %s",
                          blanks, shown);

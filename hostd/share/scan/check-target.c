@@ -74,16 +74,23 @@ check_writing (const GkLook *look)
 static gboolean
 is_comparable (const char *path)
 {
-    return g_ascii_isalpha (path[0]) && path[1] == ':' && !strpbrk (path, "%~");
+    return g_ascii_isalpha (path[0]) && path[1] == ':' && g_str_is_ascii (path) &&
+           !strpbrk (path, "%~");
 }
 
-/* Two names of one file: alike but for case, or one the short form of the other. */
+/* Whether two paths may lead to one program. A short form, a variable, and a name in an ANSI code
+ * page that the file does not tell may stand for any other: of the last, the ending is the same. */
 static gboolean
-same_program (const char *a, const char *b)
+may_be_same_program (const char *a, const char *b)
 {
     g_autofree char *one = gk_path_program (a), *two = gk_path_program (b);
+    const char *end_one = strrchr (one, '.'), *end_two = strrchr (two, '.');
 
-    return strchr (one, '~') || strchr (two, '~') || g_str_equal (one, two);
+    if (strpbrk (one, "~%") || strpbrk (two, "~%"))
+        return TRUE;
+    if (!g_str_is_ascii (one) && !g_str_is_ascii (two))
+        return g_strcmp0 (end_one, end_two) == 0;
+    return g_str_equal (one, two);
 }
 
 static void
@@ -94,7 +101,7 @@ compare (const GkLook *look, GkLnkSource source)
     /* A place without a path, such as a folder of the shell, has no name to compare. */
     if (!other || strstr (other, "::{") || strstr (target, "::{"))
         return;
-    if (!same_program (target, other))
+    if (!may_be_same_program (target, other))
         gk_findings_add (look->findings, GK_TARGETS_DISAGREE, "%s: %s; %s: %s",
                          source_names[look->view->source], target, source_names[source], other);
     else if (is_comparable (target) && is_comparable (other) &&
@@ -126,8 +133,9 @@ check_environment (const GkLook *look)
         gk_findings_add (look->findings, GK_ENVIRONMENT_HALF_EMPTY, "only the %s form: %s",
                          gk_text_empty (ansi) ? "Unicode" : "ANSI",
                          gk_text_empty (ansi) ? unicode->utf8 : ansi->utf8);
-    /* Names outside Windows-1252 are question marks in the ANSI form. */
-    else if (!strchr (ansi->utf8, '?') && g_ascii_strcasecmp (ansi->utf8, unicode->utf8) != 0)
+    /* What an ANSI form means beyond ASCII, only its maker's code page tells. */
+    else if (!strchr (ansi->utf8, '?') && g_str_is_ascii (ansi->utf8) &&
+             g_ascii_strcasecmp (ansi->utf8, unicode->utf8) != 0)
         gk_findings_add (look->findings, GK_ENVIRONMENT_HALVES_DIFFER, "ANSI: %s; Unicode: %s",
                          ansi->utf8, unicode->utf8);
 }

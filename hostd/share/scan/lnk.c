@@ -6,6 +6,11 @@
 #include <assert.h>
 #include <string.h>
 
+/* Bytes; the fuzzer's build sets it to 1, so that every text lies apart and overruns are seen. */
+#ifndef GK_LNK_CHUNK
+#define GK_LNK_CHUNK 2048
+#endif
+
 static const guint8 class_id[16] = {
     0x01, 0x14, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46
 };
@@ -169,7 +174,7 @@ gk_lnk_parse (const guint8 *data, gsize size, gsize file_size)
     GkCursor at = gk_cursor (data, size);
 
     lnk->size = MAX (size, file_size);
-    lnk->chunk = g_string_chunk_new (2048);
+    lnk->chunk = g_string_chunk_new (GK_LNK_CHUNK);
     lnk->damage = g_array_new (FALSE, FALSE, sizeof (GkLnkDamage));
     read_header (lnk, &at);
     if (lnk->header.flags & GK_LNK_HAS_ITEMS)

@@ -9,7 +9,8 @@ static const struct {
     const char *name;
     gboolean word;
 } builtins[] = {
-    {"cmd",                       TRUE },
+    {"%comspec%",                 TRUE },
+    { "cmd",                      TRUE },
     { "powershell",               TRUE },
     { "powershell_ise",           TRUE },
     { "pwsh",                     TRUE },

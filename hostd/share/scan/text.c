@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/share/scan/text.h"
 
+enum { PATH_LONGEST = 32767 };
+
 /* What Windows-1252 has at 0x80 to 0x9f; its five holes are C1 controls, as Windows does it. */
 static const guint16 cp1252_high[32] = {
     0x20ac, 0x0081, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
@@ -91,10 +93,10 @@ gk_text_utf16_z (GkCursor *cursor, GStringChunk *chunk)
     gsize units = 0;
     GkText text;
 
-    while (gk_cursor_left (&ahead) >= 2 && gk_cursor_u16 (&ahead) != 0)
+    while (units < PATH_LONGEST && gk_cursor_left (&ahead) >= 2 && gk_cursor_u16 (&ahead) != 0)
         units++;
     text = gk_text_utf16 (cursor, units, chunk);
-    gk_cursor_u16 (cursor);
+    cursor->broken |= gk_cursor_u16 (cursor) != 0;
     return text;
 }
 
@@ -105,10 +107,10 @@ gk_text_ansi_z (GkCursor *cursor, GStringChunk *chunk)
     gsize bytes = 0;
     GkText text;
 
-    while (gk_cursor_left (&ahead) > 0 && gk_cursor_u8 (&ahead) != 0)
+    while (bytes < PATH_LONGEST && gk_cursor_left (&ahead) > 0 && gk_cursor_u8 (&ahead) != 0)
         bytes++;
     text = gk_text_ansi (cursor, bytes, chunk);
-    gk_cursor_u8 (cursor);
+    cursor->broken |= gk_cursor_u8 (cursor) != 0;
     return text;
 }
 

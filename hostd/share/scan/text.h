@@ -21,7 +21,8 @@ typedef struct {
 GkText gk_text_utf16 (GkCursor *cursor, gsize units, GStringChunk *chunk);
 GkText gk_text_ansi (GkCursor *cursor, gsize bytes, GStringChunk *chunk);
 
-/* Up to a NUL, which is passed over, or to the end of the window (which marks it broken). */
+/* Up to a NUL, which is passed over. Where none comes before the end of the window, or within what
+ * the longest path of Windows takes, the cursor is marked broken. */
 GkText gk_text_utf16_z (GkCursor *cursor, GStringChunk *chunk);
 GkText gk_text_ansi_z (GkCursor *cursor, GStringChunk *chunk);
 
