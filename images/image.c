@@ -85,7 +85,7 @@ take_manifest (GkImage *image, GBytes *text, GError **error)
     image->manifest = gk_json_parse (g_bytes_get_data (text, NULL), g_bytes_get_size (text),
                                      MANIFEST_MAX, &local);
     if (!image->manifest)
-        return invalid (error, local->message);
+        return invalid (error, "cannot be parsed");
     image->digest = g_strconcat ("sha256:", sum, NULL);
     image->cmdline = g_strdup (gk_json_string (image->manifest, "cmdline", NULL));
     image->user = g_strdup (gk_json_string (image->manifest, "user", NULL));
