@@ -146,6 +146,7 @@ gk_nft_bridge (const GkNftBridge *bridge)
     g_string_append_printf (out, "\nredefine UPLINK = \"%s\"\n", bridge->uplink);
     g_string_append_printf (out, "redefine OUTWARD = 0x%08x\n", GK_NFT_OUTWARD);
     g_string_append_printf (out, "redefine INWARD = 0x%08x\n", GK_NFT_INWARD);
+    g_string_append_printf (out, "redefine OURS = 0x%08x\n", GK_NFT_OURS);
     g_string_append_len (out, text, (gssize) size);
     return g_string_free (out, FALSE);
 }

@@ -13,6 +13,7 @@ enum {
     GK_NFT_LOG_GROUP = 77,       /* of nfnetlink_log, in the bridge's namespace */
     GK_NFT_OUTWARD = 0x676b0001, /* mark: a policy lets this packet go */
     GK_NFT_INWARD = 0x676b0002,  /* mark: an answer from the uplink */
+    GK_NFT_OURS = 0x676b0003,    /* mark: a broadcast of the bridge's own; leads nowhere */
 };
 
 /* An interface name that needs no quoting: `[a-z][a-z0-9]{0,14}`. */

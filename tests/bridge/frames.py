@@ -64,8 +64,9 @@ def dns(labels, kind=1, number=9):
     return struct.pack("!HHHHHH", number, 0x0100, 1, 0, 0, 0) + name + struct.pack("!HH", kind, 1)
 
 
-def dhcp(kind, client, xid=7, options=b""):
-    return struct.pack("!BBBBIHH4s4s4s4s", 1, 1, 6, 0, xid, 0, 0, b"", b"", b"", b"") + client + b"\0" * 10 \
+def dhcp(kind, client, xid=7, options=b"", flags=0):
+    """flags 0x8000 asks for a broadcast answer."""
+    return struct.pack("!BBBBIHH4s4s4s4s", 1, 1, 6, 0, xid, 0, flags, b"", b"", b"", b"") + client + b"\0" * 10 \
         + b"\0" * 192 + b"\x63\x82\x53\x63" + bytes([53, 1, kind]) + options + b"\xff"
 
 

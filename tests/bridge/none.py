@@ -53,6 +53,14 @@ class PolicyNone(unittest.TestCase):
             self.assertEqual(socket.inet_ntoa(fields[6]), GATEWAY)
             self.assertEqual(socket.inet_ntoa(fields[1]), "255.255.0.0")
 
+    def test_an_answer_by_broadcast_is_not_taken_for_the_guests(self):
+        packet = frames.udp("0.0.0.0", "255.255.255.255", 68, 67, frames.dhcp(1, self.guest.mac, flags=0x8000))
+        answer = self.guest.exchange(frames.ether(frames.BROADCAST, self.guest.mac, frames.IPV4, packet),
+                                     lambda p: p.protocol == 17 and p.dport == 68)
+        self.assertEqual(answer.destination, "255.255.255.255")
+        self.refused(frames.udp(self.guest.address, "192.0.2.1", 1, 9, b"the next thing that is recorded"), port=9)
+        self.assertEqual(self.rig.count(), 1)
+
     def test_a_lease_is_renewed_by_unicast(self):
         request = bytearray(frames.dhcp(3, self.guest.mac))
         request[12:16] = socket.inet_aton(self.guest.address)
