@@ -241,6 +241,36 @@ base64_length (const char *at)
     return length;
 }
 
+/* The first address, as far as a blank. */
+static void
+check_address (const GkLook *look, const char *folded)
+{
+    static const char *const schemes[] = { "http://", "https://", "ftp://" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (schemes); i++) {
+        const char *at = strstr (folded, schemes[i]);
+        g_autofree char *address = at ? g_strndup (at, strcspn (at, " ")) : NULL;
+
+        if (!address)
+            continue;
+        gk_findings_add (look->findings, GK_ARGUMENTS_URL, "%s", address);
+        if (look->builtin)
+            gk_findings_add (look->findings, GK_BUILTIN_WITH_URL, "%s is given %s", look->program,
+                             address);
+    }
+}
+
+/* What a command in base64 says counts as if it stood there. */
+static void
+check_decoded (const GkLook *look, const char *command)
+{
+    g_autofree char *folded = fold (command);
+
+    gk_findings_add (look->findings, GK_ARGUMENTS_ENCODED_COMMAND, "it says: %s", command);
+    check_words (look, folded);
+    check_address (look, folded);
+}
+
 /* Switches are looked for in the text as it is: folding would spoil the base64. */
 static void
 check_encoded_command (const GkLook *look)
@@ -264,26 +294,7 @@ check_encoded_command (const GkLook *look)
         if (value > name_end && length >= BASE64_LEAST)
             command = decode (value, length, look->lnk->chunk);
         if (command)
-            gk_findings_add (look->findings, GK_ARGUMENTS_ENCODED_COMMAND, "it says: %s", command);
-    }
-}
-
-/* The first address, as far as a blank. */
-static void
-check_address (const GkLook *look, const char *folded)
-{
-    static const char *const schemes[] = { "http://", "https://", "ftp://" };
-
-    for (gsize i = 0; i < G_N_ELEMENTS (schemes); i++) {
-        const char *at = strstr (folded, schemes[i]);
-        g_autofree char *address = at ? g_strndup (at, strcspn (at, " ")) : NULL;
-
-        if (!address)
-            continue;
-        gk_findings_add (look->findings, GK_ARGUMENTS_URL, "%s", address);
-        if (look->builtin)
-            gk_findings_add (look->findings, GK_BUILTIN_WITH_URL, "%s is given %s", look->program,
-                             address);
+            check_decoded (look, command);
     }
 }
 

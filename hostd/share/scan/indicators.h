@@ -8,8 +8,8 @@
  *   suspicious   one high, or two different medium ones
  *   clean        anything less
  *
- * `high` is for what no harmless file of a sample of 960 had, `medium` for what few had, `low` for
- * what a reader wants to know. Pure, one thread. */
+ * `high` is for what no harmless shortcut of a sample of 960 had, `medium` for what few had or what
+ * is a mere matter of size, `low` for what a reader wants to know. Pure, one thread. */
 #pragma once
 
 #include "base/verdict.h"

@@ -26,9 +26,7 @@ static const struct {
     const char *magic;
 } magics[] = {
     {GK_KIND_PE,    2, "MZ"                              },
-    { GK_KIND_ELF,  4,
-     "\x7f"
-      "ELF"                                              },
+    { GK_KIND_ELF,  4, "\177ELF"                         },
     { GK_KIND_ZIP,  4, "PK\x03\x04"                      },
     { GK_KIND_ZIP,  4, "PK\x05\x06"                      },
     { GK_KIND_7Z,   6, "7z\xbc\xaf\x27\x1c"              },
