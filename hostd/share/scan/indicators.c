@@ -171,12 +171,6 @@ gk_findings_add (GkFindings *findings, GkIndicatorId id, const char *detail, ...
     va_end (args);
 }
 
-gboolean
-gk_findings_has (const GkFindings *findings, GkIndicatorId id)
-{
-    return findings->details[id] != NULL;
-}
-
 static guint
 count (const GkFindings *findings, GkSeverity severity)
 {

@@ -101,8 +101,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkFindings, gk_findings_free)
 void gk_findings_add (GkFindings *findings, GkIndicatorId id, const char *detail, ...)
     G_GNUC_PRINTF (3, 4);
 
-gboolean gk_findings_has (const GkFindings *findings, GkIndicatorId id);
-
 GkVerdict gk_findings_verdict (const GkFindings *findings);
 
 /* Returns: (transfer full): one sentence on what led to the verdict; %NULL where nothing did */
