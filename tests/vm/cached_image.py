@@ -24,9 +24,12 @@ CACHE = os.environ.get("GENKAN_TEST_CACHE") or "/var/cache/genkan-tests"
 
 
 def builder():
-    built = os.path.join(os.environ.get("GENKAN_BUILD", ""), "images/genkan-build")
-    staged = os.path.join(os.environ.get("GENKAN_STAGE", ""), "libexec/genkan/genkan-build")
-    return next(path for path in (built, staged) if os.access(path, os.X_OK))
+    places = (os.path.join(os.environ.get("GENKAN_BUILD", SOURCE + "/build"), "images/genkan-build"),
+              os.path.join(os.environ.get("GENKAN_STAGE", "/usr/local"), "libexec/genkan/genkan-build"))
+    for path in places:
+        if os.access(path, os.X_OK):
+            return path
+    raise FileNotFoundError(f"no genkan-build in {' or '.join(places)}: set GENKAN_BUILD")
 
 
 def recipe_path(name):

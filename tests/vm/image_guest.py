@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest on a golden image, started with virsh and a hand-written domain: so that the images are
 tested without the code that is to run them."""
+import atexit
 import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -26,6 +29,10 @@ DOMAIN = """<domain type='qemu'>
     <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
     <memballoon model='none'/>
+    <controller type='pci' model='pcie-root'/>
+    <controller type='pci' model='pcie-root-port'/><controller type='pci' model='pcie-root-port'/>
+    <controller type='pci' model='pcie-root-port'/><controller type='pci' model='pcie-root-port'/>
+    <controller type='pci' model='pcie-root-port'/><controller type='pci' model='pcie-root-port'/>
     {screen}
   </devices>
   <seclabel type='none' model='dac'/>
@@ -33,6 +40,9 @@ DOMAIN = """<domain type='qemu'>
 SCREEN = """<video><model type='bochs' vram='16384'/></video>
     <graphics type='vnc'><listen type='socket'/></graphics><input type='tablet' bus='virtio'/>"""
 BOOT_SECONDS = 180
+
+# A test that is stopped, as by meson at its timeout, ends its guests too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 class Guest:
@@ -42,6 +52,7 @@ class Guest:
         self.image = image
         self.name = "genkan-test-" + uuid.uuid4().hex[:12]
         self.folder = tempfile.mkdtemp(prefix="genkan-guest-", dir="/var/tmp")
+        atexit.register(self._stop)
 
     def __enter__(self):
         try:
@@ -76,8 +87,9 @@ class Guest:
         self.boot_seconds = time.monotonic() - begun
 
     def _stop(self):
+        atexit.unregister(self._stop)
         subprocess.run(["virsh", "-q", "destroy", self.name], capture_output=True, check=False)
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _virsh(self, *args):
         return subprocess.run(["virsh", "-q", *args], check=True, capture_output=True, text=True).stdout
@@ -112,6 +124,16 @@ class Guest:
         if code != 0:
             raise RuntimeError(f"exit {code} of {script!r}: {err.decode(errors='replace')}")
         return out.decode(errors="replace")
+
+    def plug_nic(self, link):
+        """A NIC that ends in QEMU itself, which serves DHCP to it; its link "up" or "down". Once it is
+        there, sets its link."""
+        path = f"{self.folder}/nic.xml"
+        there = os.path.exists(path)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("<interface type='user'><mac address='52:54:00:00:00:01'/><model type='virtio'/>"
+                       f"<link state='{link}'/></interface>")
+        self._virsh("update-device" if there else "attach-device", self.name, path)
 
     def screenshot(self):
         path = f"{self.folder}/screen.png"
