@@ -175,6 +175,18 @@ class Host:
         test.assertEqual(self.leftovers(), {})
 
 
+# One IPv4 packet for everybody.
+SEND = """
+import socket, struct, sys
+header = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 28, 0, 0, 64, 17, 0, bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2]))
+total = sum(struct.unpack('!10H', header))
+header = header[:10] + struct.pack('!H', ~(total + (total >> 16)) & 0xffff) + header[12:]
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+    s.bind((sys.argv[1], 0))
+    s.send(b'\\xff' * 6 + bytes(6) + b'\\x08\\x00' + header + struct.pack('!HHHH', 9, 9, 8, 0))
+"""
+
+
 class Uplink:
     """A namespace outside, where a guest's packets would come out; it counts them."""
 
@@ -199,9 +211,12 @@ class Uplink:
         return sum(part["counter"]["packets"] for rule in rules for part in rule.get("rule", {}).get("expr", [])
                    if "counter" in part)
 
-    def device(self):
-        links = json.loads(self.run("ip", "-j", "link"))
-        return next(link["ifname"] for link in links if link["ifname"] != "lo")
+    def be_sent_a_frame(self, netd):
+        """Has one UDP packet leave the bridge's namespace by its end of the veth, past all rules."""
+        inside = ["nsenter", "-n", "-t", str(netd)]
+        links = subprocess.check_output([*inside, "ip", "-j", "link", "show", "type", "veth"])
+        subprocess.run([*inside, "/usr/bin/python3", "-c", SEND, json.loads(links)[0]["ifname"]], check=True)
+
 
     def remove(self):
         subprocess.run(["ip", "netns", "del", self.name], check=False)

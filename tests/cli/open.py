@@ -2,7 +2,6 @@
 """The main job: a suspicious attachment opened in a disposable VM, on real parts."""
 import json
 import os
-import subprocess
 import unittest
 
 import tap
@@ -19,7 +18,7 @@ class Open(unittest.TestCase):
         cls.host = Host(images=("debian-wine",), config=f"[bridge]\nuplink={cls.uplink.path}\n")
         cls.addClassCleanup(cls.host.clean)
         cls.host.start()
-        cls.report = cls.host.json("open", "--keep", "--timeout", "90", SAMPLE)
+        cls.report = cls.host.json("open", "--keep", "--timeout", "400", SAMPLE, timeout=1000)
         cls.run_id = cls.report["run"]
 
     def test_1_triage_sees_through_it(self):
@@ -52,10 +51,7 @@ class Open(unittest.TestCase):
         doctor = self.host.genkan("doctor", "--json")[1]
         netd = next(f["detail"] for f in json.loads(doctor) if f["check"] == "bridge").split("process ")[1]
         pid = netd.split(";")[0]
-        address = json.loads(self.uplink.run("ip", "-j", "-4", "address", "show", self.uplink.device()))
-        target = address[0]["addr_info"][0]["local"]
-        subprocess.run(["nsenter", "-n", "-t", pid, "/usr/bin/python3", "-c",
-                        f"import socket; socket.socket(2, 2).sendto(b'x', ('{target}', 9))"], check=True)
+        self.uplink.be_sent_a_frame(pid)
         self.assertEqual(self.uplink.packets(), 1)
 
     def test_5_the_report_is_whole(self):
