@@ -7,7 +7,13 @@
 
 /* The agent gives captured output only at the end. So the command writes to two files in the guest,
  * which are read as they grow. */
-enum { STREAMS = 2, PAUSE_FIRST_MS = 20, PAUSE_MOST_MS = 500, OPEN_TRIES = 100 };
+enum {
+    STREAMS = 2,
+    PAUSE_FIRST_MS = 20,
+    PAUSE_MOST_MS = 500,
+    OPEN_TRIES = 100,
+    LAST_WORDS_S = 5, /* what others still write to its files when it has exited */
+};
 
 typedef struct {
     GkDisposable *disposable;
@@ -101,38 +107,38 @@ ask (Running *running, gboolean *ret_exited, GError **error)
     return ok;
 }
 
+/* FALSE when it is over, with the end told. One that has exited can no longer be late. */
 static gboolean
-rest (Running *running, guint *pause)
+goes_on (Running *running, gboolean exited)
 {
-    if (running->deadline && g_get_monotonic_time () >= running->deadline) {
-        running->end = GK_RUN_TIMEOUT;
-        return FALSE;
-    }
-    if (!gk_job_sleep (running->job, *pause)) {
+    if (g_cancellable_is_cancelled (gk_job_cancellable (running->job)))
         running->end = GK_RUN_CANCELLED;
-        return FALSE;
-    }
-    *pause = MIN (*pause * 2, PAUSE_MOST_MS);
-    return TRUE;
+    else if (!exited && running->deadline && g_get_monotonic_time () >= running->deadline)
+        running->end = GK_RUN_TIMEOUT;
+    else
+        return TRUE;
+    return FALSE;
 }
 
-/* Until the command has exited and all that it wrote is passed on. */
+/* Until the command has exited and what it wrote is passed on. */
 static gboolean
 follow (Running *running, GError **error)
 {
     guint pause = PAUSE_FIRST_MS;
     gboolean exited = FALSE, any = TRUE;
+    gint64 last_words = G_MAXINT64;
 
     running->end = GK_RUN_ENDED;
-    while (!exited || any) {
+    while ((!exited || any) && g_get_monotonic_time () < last_words && goes_on (running, exited)) {
         if (!exited && !ask (running, &exited, error))
             return FALSE;
+        if (exited && last_words == G_MAXINT64)
+            last_words = g_get_monotonic_time () + LAST_WORDS_S * G_USEC_PER_SEC;
         if (!pass_on (running, &any, error))
             return FALSE;
-        if (any)
-            pause = PAUSE_FIRST_MS;
-        else if (!exited && !rest (running, &pause))
-            break;
+        pause = any ? PAUSE_FIRST_MS : MIN (pause * 2, PAUSE_MOST_MS);
+        if (!any && !exited)
+            gk_job_sleep (running->job, pause);
     }
     if (running->end != GK_RUN_ENDED)
         running->code = -1;
@@ -154,6 +160,25 @@ record_command (GkDisposable *disposable, char **argv)
     gk_disposable_record (disposable, "command", members);
 }
 
+/* The guest's room is small: what was read is not kept there. */
+static void
+forget_streams (Running *running, const char *base)
+{
+    g_autofree char *out = g_strconcat (base, ".1", NULL), *err = g_strconcat (base, ".2", NULL);
+    const char *const argv[] = { "/bin/rm", "-f", out, err, NULL };
+    gint64 pid = 0;
+
+    if (!gk_disposable_use (running->disposable, NULL)) {
+        for (guint i = 0; i < STREAMS; i++)
+            g_clear_pointer (&running->files[i], gk_agent_file_free);
+        return;
+    }
+    for (guint i = 0; i < STREAMS; i++)
+        g_clear_pointer (&running->files[i], gk_agent_file_close);
+    gk_agent_exec (running->disposable->vm, argv, FALSE, &pid, NULL);
+    g_mutex_unlock (&running->disposable->work);
+}
+
 static gboolean
 use (Running *running, char **argv, GError **error)
 {
@@ -168,8 +193,7 @@ use (Running *running, char **argv, GError **error)
     g_mutex_unlock (&running->disposable->work);
     ok = ok && follow (running, error);
     gk_run_record_used (running->disposable, begun);
-    for (guint i = 0; i < STREAMS; i++)
-        g_clear_pointer (&running->files[i], gk_agent_file_close);
+    forget_streams (running, base);
     if (ok)
         gk_run_record_end (running->disposable, running->end, running->code, NULL);
     return ok;

@@ -59,7 +59,9 @@ typedef struct {
     char *why;           /* why it still lives */
     GCancellable *watch; /* (nullable): ends the job that is using it */
 
-    gint denied; /* atomic: network attempts denied so far */
+    gint denied;        /* atomic: network attempts denied so far */
+    guint events;       /* main thread: how many of them stand in the ledger */
+    guint64 unrecorded; /* main thread, or when the bridge is done with it: how many do not */
 } GkDisposable;
 
 typedef struct {

@@ -9,7 +9,9 @@
 
 #include <stdlib.h>
 
-enum { OUTBOUND_MOST = 1000 };
+/* What a drop box may cost at the end: as many bytes as it could really hold (a sparse file claims
+ * more), so many files, so long. What is beyond is refused, and counted. */
+enum { OUTBOUND_MOST = 1000, OUTBOUND_SECONDS = 60 };
 
 void
 gk_record_outbound (GkDisposable *disposable, const GkPassed *passed, gboolean released)
@@ -47,19 +49,24 @@ static void
 collect_outbound (GkDisposable *disposable)
 {
     GkHost *host = disposable->host;
+    gint64 deadline = g_get_monotonic_time () + OUTBOUND_SECONDS * G_USEC_PER_SEC;
+    guint64 left = host->config->outbound_size;
     guint refused = 0;
     g_autoptr (GPtrArray) names =
         gk_airlock_list (disposable->folder, OUTBOUND_MOST, &refused, NULL);
 
     for (guint i = 0; names && i < names->len; i++) {
-        g_autoptr (GkPassed) passed =
-            gk_airlock_take (disposable->folder, &host->scanners, names->pdata[i],
-                             host->config->file_size, NULL, NULL);
+        g_autoptr (GkPassed) passed = NULL;
 
-        if (passed)
-            gk_record_outbound (disposable, passed, FALSE);
-        else
+        if (g_get_monotonic_time () < deadline)
+            passed = gk_airlock_take (disposable->folder, &host->scanners, names->pdata[i],
+                                      MIN (host->config->file_size, left), NULL, NULL);
+        if (!passed) {
             refused++;
+            continue;
+        }
+        left -= passed->size;
+        gk_record_outbound (disposable, passed, FALSE);
     }
     record_refused (disposable, refused);
 }
@@ -115,6 +122,7 @@ record_disposed (GkDisposable *disposable)
     g_autoptr (GError) error = NULL;
     gboolean unchanged = gk_image_check (disposable->image, &error);
 
+    json_object_set_int_member (members, "network_unrecorded", (gint64) disposable->unrecorded);
     json_object_set_boolean_member (members, "golden_unchanged", unchanged);
     if (error)
         json_object_set_string_member (members, "golden", error->message);

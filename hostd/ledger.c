@@ -158,6 +158,11 @@ gk_ledger_append (GkLedger *ledger, GkLedgerDurability durability, const char *e
     g_autofree char *text = render (ledger, event, members);
     gsize size = strlen (text);
 
+    if (size > line_max) {
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
+                     "event '%s' is too long for the ledger", event);
+        return FALSE;
+    }
     if (!write_line (ledger, text, size, durability == GK_LEDGER_DURABLE, error)) {
         g_prefix_error (error, "cannot write event '%s' to the ledger: ", event);
         return FALSE;

@@ -3,6 +3,7 @@
 
 #include "base/escape.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "hostd/transfer.h"
 #include "vmm/agent.h"
 
@@ -80,13 +81,12 @@ read_changes (GBytes *bytes)
 
     for (; most-- && (stop = memchr (at, '\0', (gsize) (end - at))); at = stop + 1) {
         const char *tab = strchr (at, '\t');
-        g_autofree char *path = tab ? gk_escape (tab + 1, -1) : NULL;
         JsonObject *file;
 
         if (!tab)
             continue;
         file = json_object_new ();
-        json_object_set_string_member (file, "path", path);
+        gk_json_set_text (file, "path", tab + 1);
         json_object_set_int_member (file, "size", g_ascii_strtoll (at, NULL, 10));
         json_array_add_object_element (files, file);
     }
@@ -98,17 +98,18 @@ record_changes (GkDisposable *disposable)
 {
     const char *const argv[] = { GUEST_CHANGES, NULL };
     g_auto (GkAgentExit) exit = { 0 };
-    JsonObject *members;
-    gboolean ok;
+    g_autoptr (GError) error = NULL;
+    JsonObject *members = json_object_new ();
 
-    if (!gk_disposable_use (disposable, NULL))
-        return;
-    ok = gk_agent_run (disposable->vm, argv, CHANGES_TIMEOUT_MS, NULL, &exit, NULL);
-    g_mutex_unlock (&disposable->work);
-    if (!ok || !exit.out)
-        return;
-    members = json_object_new ();
-    json_object_set_array_member (members, "files", read_changes (exit.out));
+    if (gk_disposable_use (disposable, &error)) {
+        gk_agent_run (disposable->vm, argv, CHANGES_TIMEOUT_MS, NULL, &exit, &error);
+        g_mutex_unlock (&disposable->work);
+    }
+    if (exit.out)
+        json_object_set_array_member (members, "files", read_changes (exit.out));
+    else
+        json_object_set_string_member (members, "failed",
+                                       error ? error->message : "the guest gave no list");
     gk_disposable_record (disposable, "left-behind", members);
 }
 

@@ -144,6 +144,8 @@ fold_left_behind (Fold *fold, JsonObject *event)
 {
     JsonArray *files = gk_json_array (event, "files");
 
+    if (json_object_has_member (event, "failed"))
+        copy (event, "failed", fold->report, "left_behind_failed");
     for (guint i = 0; files && i < json_array_get_length (files); i++)
         json_array_add_element (fold->left_behind,
                                 json_node_copy (json_array_get_element (files, i)));
@@ -170,6 +172,8 @@ fold_disposed (Fold *fold, JsonObject *event)
 {
     json_object_set_boolean_member (fold->report, "disposed", TRUE);
     copy (event, "golden_unchanged", fold->report, "golden_unchanged");
+    json_object_set_int_member (gk_json_object (fold->report, "network"), "unrecorded",
+                                gk_json_int (event, "network_unrecorded", 0));
 }
 
 static const struct {

@@ -124,7 +124,8 @@ gk_get_run (GkJob *job, gpointer data, GError **error)
     if (!gk_disposable_use (transfer->disposable, error))
         return NULL;
     passed = gk_airlock_take (transfer->disposable->folder, &host->scanners, transfer->name,
-                              host->config->file_size, gk_job_cancellable (job), error);
+                              MIN (host->config->file_size, host->config->outbound_size),
+                              gk_job_cancellable (job), error);
     if (passed)
         result = release (transfer->disposable, passed, error);
     g_mutex_unlock (&transfer->disposable->work);

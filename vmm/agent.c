@@ -187,6 +187,12 @@ gk_agent_file_read (GkAgentFile *file, GError **error)
 
 /* Politeness to the agent: nothing is lost where it does not answer. */
 void
+gk_agent_file_free (GkAgentFile *file)
+{
+    g_free (file);
+}
+
+void
 gk_agent_file_close (GkAgentFile *file)
 {
     JsonObject *arguments;
@@ -198,5 +204,5 @@ gk_agent_file_close (GkAgentFile *file)
     json_object_set_int_member (arguments, "handle", file->handle);
     reply = gk_agent_command (file->vm, command_new ("guest-file-close", arguments), CLOSE_S,
                               "close a file in", NULL);
-    g_free (file);
+    gk_agent_file_free (file);
 }

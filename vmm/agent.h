@@ -46,4 +46,6 @@ typedef struct _GkAgentFile GkAgentFile;
 GkAgentFile *gk_agent_file_open (GkVm *vm, const char *path, GError **error);
 GBytes *gk_agent_file_read (GkAgentFile *file, GError **error);
 void gk_agent_file_close (GkAgentFile *file);
+/* Frees the handle without telling the guest: for a VM that is gone, whose GkVm may be freed. */
+void gk_agent_file_free (GkAgentFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkAgentFile, gk_agent_file_close)

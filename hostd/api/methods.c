@@ -413,30 +413,36 @@ call_show (GkCall *call, GError **error)
 {
     const char *name;
     g_autoptr (GkDisposable) disposable = NULL;
-    g_autoptr (JsonObject) report = NULL;
     JsonObject *description;
 
     g_variant_get (call->parameters, "(&s)", &name);
     disposable = find_vm (call, name, error);
-    report = disposable ? gk_report_build (disposable->folder, error) : NULL;
-    if (!report)
+    if (!disposable)
         return FALSE;
     description = gk_disposable_to_json (disposable);
+    json_object_set_string_member (description, "image_digest", disposable->image->digest);
+    json_object_set_string_member (description, "policy_digest", disposable->policy_digest);
     json_object_set_string_member (description, "mac", disposable->mac);
     json_object_set_string_member (description, "domain_uuid", disposable->uuid);
-    json_object_set_object_member (description, "run", g_steal_pointer (&report));
     return reply_object (call, description);
+}
+
+/* A ledger may be long: the main thread must not wait for it. */
+static JsonObject *
+run_report (GkJob *job, gpointer data, GError **error)
+{
+    return gk_report_build (data, error);
 }
 
 static gboolean
 call_report (GkCall *call, GError **error)
 {
     const char *run;
-    g_autofree char *folder = NULL;
+    char *folder;
 
     g_variant_get (call->parameters, "(&s)", &run);
     folder = find_run (call, run, error);
-    return folder && reply_object (call, gk_report_build (folder, error));
+    return folder && reply_job (call, run_report, folder, g_free, error);
 }
 
 static gboolean

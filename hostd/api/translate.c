@@ -17,6 +17,7 @@ static const struct {
     { g_io_error_quark,      G_IO_ERROR_NOT_REGULAR_FILE,  GK_API_ERROR_USAGE    },
     { g_io_error_quark,      G_IO_ERROR_IS_DIRECTORY,      GK_API_ERROR_USAGE    },
     { g_io_error_quark,      G_IO_ERROR_INVALID_ARGUMENT,  GK_API_ERROR_USAGE    },
+    { g_io_error_quark,      G_IO_ERROR_INVALID_FILENAME,  GK_API_ERROR_USAGE    },
     { g_io_error_quark,      G_IO_ERROR_MESSAGE_TOO_LARGE, GK_API_ERROR_REFUSED  },
     { g_io_error_quark,      G_IO_ERROR_TOO_MANY_LINKS,    GK_API_ERROR_REFUSED  },
 };

@@ -86,6 +86,9 @@ set_file_error (GError **error, GkApiError code, const char *path, const char *w
 static gboolean
 check_file (const char *path, const struct stat *st, GError **error)
 {
+    if (S_ISLNK (st->st_mode))
+        return set_file_error (error, GK_API_ERROR_USAGE, path,
+                               "is a symbolic link: name the file that it leads to");
     if (S_ISDIR (st->st_mode))
         return set_file_error (error, GK_API_ERROR_USAGE, path,
                                "is a directory: name a file in it");
@@ -99,9 +102,9 @@ check_file (const char *path, const struct stat *st, GError **error)
 
 /* It is looked at before it is opened: opening a FIFO or a device would wait, or do something. */
 int
-gk_cli_open_file (const char *path, GError **error)
+gk_cli_open_file (const char *path, gboolean follow, GError **error)
 {
-    gk_autofd int look = open (path, O_PATH | O_CLOEXEC);
+    gk_autofd int look = open (path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
     g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", look);
     struct stat st;
     int fd;

@@ -40,9 +40,14 @@ gboolean gk_cli_parse (GkCli *cli, const GOptionEntry *entries, int *argc, char 
 void gk_cli_print_object (JsonObject *object);
 void gk_cli_print_array (JsonArray *array);
 
-/* Opens a file that the user named, for reading: a plain one. Errors: GK_API_ERROR_NOT_FOUND,
- * _USAGE (a directory, FIFO, device, empty file), _FAILED (not readable). */
-int gk_cli_open_file (const char *path, GError **error);
+/**
+ * gk_cli_open_file:
+ * @follow: whether a symbolic link is followed: one that the user named, not one that lay there
+ *
+ * Opens a plain file for reading. Errors: GK_API_ERROR_NOT_FOUND, _USAGE (a directory, FIFO, device,
+ * empty file), _FAILED (not readable).
+ */
+int gk_cli_open_file (const char *path, gboolean follow, GError **error);
 
 /* Bold, colour and reset for @out, or empty strings where it is no terminal (or NO_COLOR is set). */
 typedef struct {

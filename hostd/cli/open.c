@@ -23,7 +23,7 @@ run (GkCli *cli, int argc, char **argv, GError **error)
 
     if (!gk_cli_parse (cli, entries, &argc, &argv, error) || !gk_cli_wish_check (&wish, error))
         return 2;
-    fd = gk_cli_open_file (argv[1], error);
+    fd = gk_cli_open_file (argv[1], TRUE, error);
     if (fd < 0)
         return 1;
     name = g_path_get_basename (argv[1]);

@@ -8,7 +8,7 @@ static JsonObject *
 put (GkCli *cli, const char *vm, const char *path, GError **error)
 {
     g_autofree char *name = g_path_get_basename (path), *valid = g_utf8_make_valid (name, -1);
-    gk_autofd int fd = gk_cli_open_file (path, error);
+    gk_autofd int fd = gk_cli_open_file (path, TRUE, error);
     GkClientCall call = { .method = "Put", .fd = fd };
 
     if (fd < 0)

@@ -29,6 +29,13 @@ field (Page *page, const char *name, const char *value)
     fprintf (page->out, "  %-11s %s\n", name, escaped);
 }
 
+/* A message that genkand made: what was not its own in it is escaped already. */
+static void
+message (Page *page, const char *name, const char *by, const char *text)
+{
+    fprintf (page->out, "  %-11s %s%s%s\n", name, by, text ? ": " : "", text ? text : "");
+}
+
 static const char *
 time_of_day (JsonObject *object)
 {
@@ -111,6 +118,9 @@ print_network (Page *page, JsonObject *network)
     }
     print_queries (page, queries);
     print_flows (page, flows);
+    if (gk_json_int (network, "unrecorded", 0) > 0)
+        fprintf (page->out, "  … and %" G_GINT64_FORMAT " attempts that were only counted\n",
+                 gk_json_int (network, "unrecorded", 0));
 }
 
 static void
@@ -166,13 +176,9 @@ print_run (Page *page, JsonObject *report)
 
         field (page, "time", took);
     }
-    if (ended) {
-        const char *message = gk_json_string (ended, "message", NULL);
-        g_autofree char *text =
-            g_strconcat (gk_json_string (ended, "by", "?"), message ? ": " : NULL, message, NULL);
-
-        field (page, "ended", text);
-    }
+    if (ended)
+        message (page, "ended", gk_json_string (ended, "by", "?"),
+                 gk_json_string (ended, "message", NULL));
     if (gk_json_string (report, "screenshot", NULL))
         field (page, "screenshot", gk_json_string (report, "screenshot", NULL));
 }
@@ -202,6 +208,9 @@ gk_report_print (JsonObject *report, FILE *out)
         gk_triage_print (triage, out, *page.ink.bold != '\0');
     print_network (&page, gk_json_object (report, "network"));
     print_left_behind (&page, gk_json_array (report, "left_behind"));
+    if (gk_json_string (report, "left_behind_failed", NULL))
+        message (&page, "left behind", "not known",
+                 gk_json_string (report, "left_behind_failed", NULL));
     print_outbound (&page, gk_json_array (report, "outbound"));
     print_run (&page, report);
     print_end (&page, report);

@@ -37,7 +37,7 @@ run (GkCli *cli, int argc, char **argv, GError **error)
     if (!gk_cli_parse (cli, entries, &argc, &argv, error))
         return 2;
     call.parameters = g_variant_new ("(s)", argv[1]);
-    report = gk_client_object (cli, &call, error);
+    report = gk_client_job (cli, &call, error);
     if (!report || (screenshot && !save (cli, argv[1], "screenshot", screenshot, error)) ||
         (ledger && !save (cli, argv[1], "ledger", ledger, error)))
         return 1;

@@ -6,10 +6,11 @@
 static int
 run (GkCli *cli, int argc, char **argv, GError **error)
 {
-    static const char *const members[] = { "id",     "name",  "state",   "image",
-                                           "policy", "owner", "created", "why" };
+    static const char *const members[] = { "id",    "name",    "state",        "image", "policy",
+                                           "owner", "created", "image_digest", "mac",   "why" };
     g_autoptr (JsonObject) vm = NULL;
-    GkClientCall call = { .method = "Show", .fd = -1 };
+    g_autoptr (JsonObject) report = NULL;
+    GkClientCall call = { .method = "Show", .fd = -1 }, more = { .method = "Report", .fd = -1 };
 
     if (!gk_cli_parse (cli, NULL, &argc, &argv, error))
         return 2;
@@ -17,13 +18,18 @@ run (GkCli *cli, int argc, char **argv, GError **error)
     vm = gk_client_object (cli, &call, error);
     if (!vm)
         return 1;
+    more.parameters = g_variant_new ("(s)", gk_json_string (vm, "id", ""));
+    report = gk_client_job (cli, &more, error);
+    if (!report)
+        return 1;
     if (cli->json) {
+        json_object_set_object_member (vm, "run", g_steal_pointer (&report));
         gk_cli_print_object (vm);
         return 0;
     }
     for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
-        g_print ("%-8s %s\n", members[i], gk_json_string (vm, members[i], ""));
-    gk_report_print (gk_json_object (vm, "run"), stdout);
+        g_print ("%-13s %s\n", members[i], gk_json_string (vm, members[i], ""));
+    gk_report_print (report, stdout);
     return 0;
 }
 

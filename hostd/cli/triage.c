@@ -11,21 +11,21 @@
 #include <unistd.h>
 
 static JsonObject *
-triage_file (const char *path, GError **error)
+triage_file (const char *path, gboolean follow, GError **error)
 {
     const GkScannerConfig config = { 0 };
     g_autofree char *name = g_path_get_basename (path);
-    gk_autofd int fd = gk_cli_open_file (path, error);
+    gk_autofd int fd = gk_cli_open_file (path, follow, error);
 
     return fd < 0 ? NULL : gk_scan_triage (&config, fd, name, NULL, error);
 }
 
-/* A file that cannot be read is a member too, with verdict `error`. */
+/* What is no plain file, or cannot be read, is a member too, with verdict `error`. */
 static JsonObject *
 triage_member (const char *path)
 {
     g_autoptr (GError) error = NULL;
-    JsonObject *triage = triage_file (path, &error), *file;
+    JsonObject *triage = triage_file (path, FALSE, &error), *file;
     g_autofree char *name = NULL;
 
     if (triage)
@@ -48,7 +48,8 @@ by_name (gconstpointer a, gconstpointer b)
     return strcmp (*(char *const *) a, *(char *const *) b);
 }
 
-/* The regular files right in it. */
+/* What lies right in it, by name. Links that lie there lead where their maker wanted: not followed.
+ */
 static JsonObject *
 triage_directory (const char *path, GError **error)
 {
@@ -60,12 +61,8 @@ triage_directory (const char *path, GError **error)
 
     if (!dir)
         return NULL;
-    while ((name = g_dir_read_name (dir))) {
-        g_autofree char *member = g_build_filename (path, name, NULL);
-
-        if (g_file_test (member, G_FILE_TEST_IS_REGULAR))
-            g_ptr_array_add (paths, g_steal_pointer (&member));
-    }
+    while ((name = g_dir_read_name (dir)))
+        g_ptr_array_add (paths, g_build_filename (path, name, NULL));
     g_ptr_array_sort (paths, by_name);
     members = json_array_new ();
     for (guint i = 0; i < paths->len; i++)
@@ -100,7 +97,7 @@ run (GkCli *cli, int argc, char **argv, GError **error)
     if (!gk_cli_parse (cli, NULL, &argc, &argv, error))
         return 2;
     triage = g_file_test (argv[1], G_FILE_TEST_IS_DIR) ? triage_directory (argv[1], error)
-                                                       : triage_file (argv[1], error);
+                                                       : triage_file (argv[1], TRUE, error);
     if (!triage)
         return 1;
     if (cli->json)

@@ -55,6 +55,17 @@ class BadInput(unittest.TestCase):
                 with self.subTest(f"{verb} {os.path.basename(path)}"):
                     self.expect(code, part, verb, path)
 
+    def test_links_in_a_directory(self):
+        """triage of a directory follows no link that lies in it, and says so"""
+        folder = tempfile.mkdtemp(dir=self.folder)
+        os.symlink("/etc/shadow", os.path.join(folder, "link"))
+        os.mkfifo(os.path.join(folder, "pipe"))
+        shutil.copy(SAMPLE, folder)
+        members = {member["file"]["name"]: member for member in self.host.json("triage", folder)["members"]}
+        self.assertEqual(set(members), {"link", "pipe", "sample.pdf.lnk"})
+        self.assertEqual(members["link"]["verdict"], "error")
+        self.assertNotIn("sha256", members["link"]["file"])
+
     def test_two_gibibytes(self):
         """a file over the limit is refused, naming the limit"""
         path = self.path("huge")

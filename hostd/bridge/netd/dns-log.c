@@ -97,3 +97,12 @@ gk_dns_log_read (const char *line, gsize size, GkDnsQuestion *ret)
     *ret = question;
     return TRUE;
 }
+
+gboolean
+gk_dns_log_is_read (const char *line, gsize size, const char *path)
+{
+    Rest rest = { line, line + size };
+
+    return take_text (&rest, "dnsmasq-dhcp[") && take_digits (&rest) &&
+           take_text (&rest, "]: read ") && take_text (&rest, path) && rest.at == rest.end;
+}

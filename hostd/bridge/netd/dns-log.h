@@ -17,3 +17,7 @@ typedef struct {
 
 /* FALSE, with @ret untouched, where the line is no question. */
 gboolean gk_dns_log_read (const char *line, gsize size, GkDnsQuestion *ret);
+
+/* Whether the line says that @path was read, and nothing else: a guest's own text may end other
+ * lines (the message of a DHCP decline does), but is the whole of none. */
+gboolean gk_dns_log_is_read (const char *line, gsize size, const char *path);

@@ -73,8 +73,7 @@ on_line (GkDns *dns, const char *line, gsize size)
 
     if (gk_dns_log_read (line, size, &question))
         on_question (dns, &question);
-    else if (g_str_has_prefix (line, "dnsmasq-dhcp[") &&
-             g_str_has_suffix (line, "]: read " FOLDER "/" HOSTS))
+    else if (gk_dns_log_is_read (line, size, FOLDER "/" HOSTS))
         dns->reads++;
     else if (!g_str_has_prefix (line, "dnsmasq[") && !g_str_has_prefix (line, "dnsmasq-dhcp["))
         g_printerr ("%.200s\n", line); /* why it could not start */
@@ -211,12 +210,12 @@ start_child (GkDns *dns, GError **error)
     return TRUE;
 }
 
-/* Waits until *@counter is @target, reading the log. FALSE at @deadline, or where dnsmasq is gone.
- */
+/* Waits until *@counter has come to @target, reading the log: several counts may come in one read,
+ * and the counter may wrap. FALSE at @deadline, or where dnsmasq is gone. */
 static gboolean
 wait_for (GkDns *dns, const guint *counter, guint target, gint64 deadline)
 {
-    while (*counter != target) {
+    while ((gint) (*counter - target) < 0) {
         gint64 left = (deadline - g_get_monotonic_time ()) / 1000;
         struct pollfd fds[] = {
             {dns->log,    POLLIN, 0},

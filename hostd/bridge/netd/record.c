@@ -5,14 +5,24 @@
  * which the rules stop telling. */
 enum { BUSY = 50 };
 
+/* Destinations, or names, of one guest that are remembered. */
+enum { TOLD_MAX = 4096 };
+
 struct _GkRecord {
     GkRecordFuncs funcs;
     GHashTable *guests; /* id -> Guest */
 };
 
+typedef enum { FLOWS, QUESTIONS, N_KINDS } Kind;
+
+typedef struct {
+    GHashTable *pending; /* key of the attempt -> GkAttempt, its count what is yet to be reported */
+    GHashTable *told; /* destinations, or names, of which something was reported */
+} Attempts;
+
 typedef struct {
     char *vm;
-    GHashTable *pending; /* key of the attempt -> GkAttempt, its count what is yet to be reported */
+    Attempts kinds[N_KINDS];
     guint attempts; /* in this second */
     guint64 over; /* attempts of this second beyond the limit */
     guint64 unrecorded; /* the rules' counter when it was last read */
@@ -23,7 +33,10 @@ guest_free (gpointer data)
 {
     Guest *guest = data;
 
-    g_hash_table_unref (guest->pending);
+    for (Kind kind = 0; kind < N_KINDS; kind++) {
+        g_hash_table_unref (guest->kinds[kind].pending);
+        g_hash_table_unref (guest->kinds[kind].told);
+    }
     g_free (guest->vm);
     g_free (guest);
 }
@@ -56,7 +69,11 @@ get_guest (GkRecord *record, const char *vm)
         return guest;
     guest = g_new0 (Guest, 1);
     guest->vm = g_strdup (vm);
-    guest->pending = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+    for (Kind kind = 0; kind < N_KINDS; kind++) {
+        guest->kinds[kind].pending =
+            g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+        guest->kinds[kind].told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    }
     g_hash_table_insert (record->guests, guest->vm, guest);
     return guest;
 }
@@ -70,12 +87,30 @@ key_of (const GkAttempt *attempt)
                             attempt->port, attempt->name);
 }
 
+/* Whether there is room in this second for one more that is unlike the others: some of it is kept
+ * for whom, or what, the guest has not been seen to reach for. A set that is full is begun anew:
+ * then something is told twice, but nothing is hidden by what came before it. */
+static gboolean
+has_room (Attempts *attempts, const char *subject)
+{
+    guint size = g_hash_table_size (attempts->pending);
+
+    if (size >= GK_RECORD_LIMIT + GK_RECORD_NEW ||
+        (size >= GK_RECORD_LIMIT && g_hash_table_contains (attempts->told, subject)))
+        return FALSE;
+    if (g_hash_table_size (attempts->told) >= TOLD_MAX)
+        g_hash_table_remove_all (attempts->told);
+    g_hash_table_add (attempts->told, g_strdup (subject));
+    return TRUE;
+}
+
 void
 gk_record_add (GkRecord *record, const char *vm, const GkAttempt *attempt)
 {
     Guest *guest = get_guest (record, vm);
+    Attempts *attempts = &guest->kinds[attempt->query ? QUESTIONS : FLOWS];
     g_autofree char *key = key_of (attempt);
-    GkAttempt *pending = g_hash_table_lookup (guest->pending, key);
+    GkAttempt *pending = g_hash_table_lookup (attempts->pending, key);
 
     guest->attempts++;
     if (pending) {
@@ -83,14 +118,14 @@ gk_record_add (GkRecord *record, const char *vm, const GkAttempt *attempt)
         pending->bytes += attempt->bytes;
         return;
     }
-    if (g_hash_table_size (guest->pending) >= GK_RECORD_LIMIT) {
+    if (!has_room (attempts, attempt->query ? attempt->name : attempt->destination)) {
         guest->over++;
         return;
     }
     record->funcs.report (vm, attempt, record->funcs.data);
     pending = g_memdup2 (attempt, sizeof *attempt);
     pending->count = pending->bytes = 0;
-    g_hash_table_insert (guest->pending, g_steal_pointer (&key), pending);
+    g_hash_table_insert (attempts->pending, g_steal_pointer (&key), pending);
 }
 
 static void
@@ -111,12 +146,12 @@ report_over (GkRecord *record, Guest *guest, gboolean look)
 
 /* Reports what has been counted since; what was quiet for a second is forgotten. */
 static void
-report_pending (GkRecord *record, Guest *guest)
+report_kind (GkRecord *record, Guest *guest, Kind kind)
 {
     GHashTableIter iter;
     GkAttempt *attempt;
 
-    g_hash_table_iter_init (&iter, guest->pending);
+    g_hash_table_iter_init (&iter, guest->kinds[kind].pending);
     while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &attempt)) {
         if (attempt->count == 0) {
             g_hash_table_iter_remove (&iter);
@@ -125,6 +160,13 @@ report_pending (GkRecord *record, Guest *guest)
         record->funcs.report (guest->vm, attempt, record->funcs.data);
         attempt->count = attempt->bytes = 0;
     }
+}
+
+static void
+report_pending (GkRecord *record, Guest *guest)
+{
+    for (Kind kind = 0; kind < N_KINDS; kind++)
+        report_kind (record, guest, kind);
 }
 
 void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Guests' attempts, made few: what is like an attempt of the same second is counted with it, and a
  * guest that makes too many different ones gets one event that says how many more they were. So no
- * flood fills a disk, and nothing goes uncounted.
+ * flood fills a disk, and nothing goes uncounted. Noise of one kind takes no room from the other,
+ * nor repeated noise from what is new.
  *
  * The first of a kind is reported at once; the others of its second at the next gk_record_tick(),
  * which the owner calls once a second. Main thread. */
@@ -24,8 +25,9 @@ typedef struct {
 /* The rule of the event that counts attempts beyond the limit. */
 #define GK_RECORD_OVER "over limit"
 
-/* Events a second about one guest, but for that one. */
-enum { GK_RECORD_LIMIT = 100 };
+/* Different attempts a second of one guest that are told, of flows and of questions each: so many of
+ * any, and then some that are for a destination, or a name, that is new in this guest. */
+enum { GK_RECORD_LIMIT = 100, GK_RECORD_NEW = 100 };
 
 typedef struct {
     void (*report) (const char *vm, const GkAttempt *attempt, gpointer data);
