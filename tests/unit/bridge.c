@@ -221,20 +221,20 @@ test_dns_log (void)
         const char *type, *name;
     } cases[] = {
         {"dnsmasq[1]: 7 10.213.0.2/40000 query[A] example.com from 10.213.0.2",  0x0ad50002, "A",
-         "example.com"                                                                                                                                                            },
+         "example.com"                                                                                                                                       },
         { "dnsmasq[1]: 7 10.213.0.2/1 query[type=64999] . from 10.213.0.2",      0x0ad50002, "TYPE64999",
-         "."                                                                                                                                                                      },
+         "."                                                                                                                                                 },
  /* A name that looks like the end of a line, or like a line. */
         { "dnsmasq[1]: 7 10.213.0.2/1 query[A] x from 10.0.0.9 from 10.213.0.2", 0x0ad50002, "A",
-         "x from 10.0.0.9"                                                                                                                                                        },
+         "x from 10.0.0.9"                                                                                                                                   },
         { "dnsmasq[1]: 7 10.213.0.2/1 query[A] dnsmasq[1]: 8 10.0.0.9/1 query[A] y from 10.0.0.9 "
-         "from "
-          "10.213.0.2",                                                                       0x0ad50002,                                                                      "A",                                            "dnsmasq[1]: 8 10.0.0.9/1 query[A] y from 10.0.0.9"},
+          "from "
+          "10.213.0.2",                                                 0x0ad50002, "A",         "dnsmasq[1]: 8 10.0.0.9/1 query[A] y from 10.0.0.9"},
  /* Cut off: who asked is known all the same. */
-        { "dnsmasq[1]: 7 10.213.0.2/1 query[TXT] cut-o",                                                                     0x0ad50002,                                  "TXT",          "cut-o" },
+        { "dnsmasq[1]: 7 10.213.0.2/1 query[TXT] cut-o",                         0x0ad50002, "TXT",       "cut-o"                                            },
         { "dnsmasq[1]: 7 10.213.0.2/1 query[A] a\x1b[31m\xff"
-          "b from 10.213.0.2",                                                                     0x0ad50002,                                                   "A",                           "a?[31m?b"  },
-        { "dnsmasq[1]: 7 10.213.0.2/1 query[A]  from 10.213.0.2",                                                                     0x0ad50002,                         "A", "" },
+          "b from 10.213.0.2",                                          0x0ad50002, "A",         "a?[31m?b"                                         },
+        { "dnsmasq[1]: 7 10.213.0.2/1 query[A]  from 10.213.0.2",                0x0ad50002, "A",         ""                                                 },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
@@ -288,6 +288,35 @@ test_dns_log_long_name (void)
 
     g_assert_true (gk_dns_log_read (line, strlen (line), &question));
     g_assert_cmpuint (strlen (question.name), ==, 255);
+}
+
+static void
+test_dns_log_is_read (void)
+{
+    static const char path[] = "/run/dhcp-hosts";
+    static const struct {
+        const char *line;
+        gboolean is_read;
+    } cases[] = {
+        {"dnsmasq-dhcp[7]: read /run/dhcp-hosts",     TRUE },
+ /* What a guest says when it declines an address ends a line of dnsmasq's. */
+        { "dnsmasq-dhcp[7]: DHCPDECLINE(gka) 10.213.0.2 52:54:00:00:00:01 x]: read "
+          "/run/dhcp-hosts",                 FALSE},
+        { "dnsmasq-dhcp[7]: 12 DHCPDECLINE(gka) 10.213.0.2 52:54:00:00:00:01 dnsmasq-dhcp[7]: "
+          "read /run/dhcp-hosts",            FALSE},
+        { "dnsmasq-dhcp[7]: 12 read /run/dhcp-hosts", FALSE},
+        { "dnsmasq-dhcp[x]: read /run/dhcp-hosts",    FALSE},
+        { "dnsmasq-dhcp[]: read /run/dhcp-hosts",     FALSE},
+        { "dnsmasq-dhcp[7]: read /run/dhcp-hosts ",   FALSE},
+        { "dnsmasq-dhcp[7]: read /run/dhcp-host",     FALSE},
+        { "dnsmasq[7]: read /run/dhcp-hosts",         FALSE},
+        { " dnsmasq-dhcp[7]: read /run/dhcp-hosts",   FALSE},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+        g_assert_cmpint (gk_dns_log_is_read (cases[i].line, strlen (cases[i].line), path), ==,
+                         cases[i].is_read);
+    g_assert_false (gk_dns_log_is_read (cases[0].line, strlen (cases[0].line) + 1, path));
 }
 
 /* Packets */
@@ -453,7 +482,7 @@ test_records_are_capped_and_lose_no_count (void)
         reports.unrecorded += 5000;
         gk_record_tick (record);
         events = take_reports (&reports, &sum);
-        g_assert_cmpuint (events, <=, 2 * GK_RECORD_LIMIT + 1);
+        g_assert_cmpuint (events, <=, 2 * GK_RECORD_LIMIT + GK_RECORD_NEWS + 1);
         total += sum;
     }
     g_assert_cmpuint (total, ==, 5 * 6000);
@@ -461,6 +490,110 @@ test_records_are_capped_and_lose_no_count (void)
     gk_record_finish (record, "a");
     g_assert_cmpuint (take_reports (&reports, &sum), ==, 1);
     g_assert_cmpuint (sum, ==, 3);
+    g_array_unref (reports.reported);
+}
+
+static GkAttempt
+make_question (const char *name)
+{
+    GkAttempt attempt = { .query = TRUE, .type = "A", .rule = "dns none", .count = 1 };
+
+    g_strlcpy (attempt.name, name, sizeof attempt.name);
+    return attempt;
+}
+
+static guint64
+count_of (const Reports *reports, const char *text)
+{
+    guint64 sum = 0;
+
+    for (guint i = 0; i < reports->reported->len; i++) {
+        const GkAttempt *attempt = &g_array_index (reports->reported, GkAttempt, i);
+
+        if (g_str_equal (attempt->query ? attempt->name : attempt->destination, text))
+            sum += attempt->count;
+    }
+    return sum;
+}
+
+/* A second's noise: ports of one destination, and types of one name, the same every second. */
+static void
+make_noise (GkRecord *record)
+{
+    for (guint i = 0; i < 1000; i++) {
+        GkAttempt flow = make_attempt (i), question = make_question ("noise.example");
+
+        g_snprintf (question.type, sizeof question.type, "TYPE%u", i);
+        gk_record_add (record, "a", &flow);
+        gk_record_add (record, "a", &question);
+    }
+}
+
+static void
+test_records_tell_what_is_new_in_noise (void)
+{
+    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)), 0 };
+    const GkRecordFuncs funcs = { on_report, on_unrecorded, &reports };
+    g_autoptr (GkRecord) record = gk_record_new (&funcs);
+    GkAttempt question = make_question ("c2.example"), flow = make_attempt (443);
+    guint64 sum;
+
+    g_strlcpy (flow.destination, "198.51.100.7", sizeof flow.destination);
+    for (guint second = 0; second < 3; second++) {
+        make_noise (record);
+        gk_record_add (record, "a", &question);
+        gk_record_add (record, "a", &flow);
+        gk_record_tick (record);
+        g_assert_cmpuint (count_of (&reports, "c2.example"), ==, second == 0);
+        g_assert_cmpuint (count_of (&reports, "198.51.100.7"), ==, second == 0);
+        take_reports (&reports, &sum);
+        g_assert_cmpuint (sum, ==, 2002);
+    }
+    g_array_unref (reports.reported);
+}
+
+static void
+test_records_of_questions_leave_flows_their_room (void)
+{
+    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)), 0 };
+    const GkRecordFuncs funcs = { on_report, on_unrecorded, &reports };
+    g_autoptr (GkRecord) record = gk_record_new (&funcs);
+    GkAttempt flow = make_attempt (443);
+    guint64 sum;
+
+    for (guint i = 0; i < 1000; i++) {
+        g_autofree char *name = g_strdup_printf ("n%u.example", i);
+        GkAttempt question = make_question (name);
+
+        gk_record_add (record, "a", &question);
+    }
+    g_assert_cmpuint (take_reports (&reports, &sum), ==, GK_RECORD_LIMIT + GK_RECORD_NEWS);
+    gk_record_add (record, "a", &flow);
+    g_assert_cmpuint (take_reports (&reports, &sum), ==, 1);
+    g_array_unref (reports.reported);
+}
+
+/* However many destinations came before it: what is remembered is bounded, and never full. */
+static void
+test_records_tell_what_is_new_after_a_long_sweep (void)
+{
+    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)), 0 };
+    const GkRecordFuncs funcs = { on_report, on_unrecorded, &reports };
+    g_autoptr (GkRecord) record = gk_record_new (&funcs);
+    GkAttempt flow = make_attempt (443);
+    guint64 sum;
+
+    for (guint i = 0; i < 20000; i++) {
+        g_snprintf (flow.destination, sizeof flow.destination, "10.9.%u.%u", i >> 8, i & 255);
+        gk_record_add (record, "a", &flow);
+        if (i % 150 == 149)
+            gk_record_tick (record);
+    }
+    make_noise (record);
+    take_reports (&reports, &sum);
+    g_strlcpy (flow.destination, "198.51.100.7", sizeof flow.destination);
+    gk_record_add (record, "a", &flow);
+    g_assert_cmpuint (count_of (&reports, "198.51.100.7"), ==, 1);
     g_array_unref (reports.reported);
 }
 
@@ -482,12 +615,19 @@ main (int argc, char **argv)
         { "/bridge/dns-log/questions-are-read",                             test_dns_log                    },
         { "/bridge/dns-log/other-lines-are-none",                           test_dns_log_other_lines        },
         { "/bridge/dns-log/a-long-name-is-cut",                             test_dns_log_long_name          },
+        { "/bridge/dns-log/a-file-read-is-a-whole-line",                    test_dns_log_is_read            },
         { "/bridge/flow/ipv4-is-read",                                      test_flows                      },
         { "/bridge/flow/arp-is-read",                                       test_flow_arp                   },
         { "/bridge/flow/what-is-cut-or-wrong-is-none",                      test_no_flows                   },
         { "/bridge/record/what-is-alike-is-counted",                        test_records_count_what_is_alike},
         { "/bridge/record/a-flood-is-capped-and-loses-no-count",
          test_records_are_capped_and_lose_no_count                                                          },
+        { "/bridge/record/what-is-new-is-told-in-any-noise",
+         test_records_tell_what_is_new_in_noise                                                             },
+        { "/bridge/record/questions-leave-flows-their-room",
+         test_records_of_questions_leave_flows_their_room                                                   },
+        { "/bridge/record/a-long-sweep-hides-nothing-after-it",
+         test_records_tell_what_is_new_after_a_long_sweep                                                   },
     };
 
     g_test_init (&argc, &argv, NULL);

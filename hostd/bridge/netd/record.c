@@ -18,6 +18,7 @@ typedef enum { FLOWS, QUESTIONS, N_KINDS } Kind;
 typedef struct {
     GHashTable *pending; /* key of the attempt -> GkAttempt, its count what is yet to be reported */
     GHashTable *told; /* destinations, or names, of which something was reported */
+    guint news; /* in this second: reported for what was new in them alone */
 } Attempts;
 
 typedef struct {
@@ -87,20 +88,34 @@ key_of (const GkAttempt *attempt)
                             attempt->port, attempt->name);
 }
 
-/* Whether there is room in this second for one more that is unlike the others: some of it is kept
- * for whom, or what, the guest has not been seen to reach for. A set that is full is begun anew:
- * then something is told twice, but nothing is hidden by what came before it. */
+/* Whether the guest has not been seen to reach for @subject. A set that is full is begun anew: then
+ * something is told twice, but nothing is hidden by what came before it. */
 static gboolean
-has_room (Attempts *attempts, const char *subject)
+learn (Attempts *attempts, const char *subject)
 {
-    guint size = g_hash_table_size (attempts->pending);
-
-    if (size >= GK_RECORD_LIMIT + GK_RECORD_NEW ||
-        (size >= GK_RECORD_LIMIT && g_hash_table_contains (attempts->told, subject)))
-        return FALSE;
     if (g_hash_table_size (attempts->told) >= TOLD_MAX)
         g_hash_table_remove_all (attempts->told);
-    g_hash_table_add (attempts->told, g_strdup (subject));
+    return g_hash_table_add (attempts->told, g_strdup (subject));
+}
+
+/* Reports the first of a kind, while there is room for it in this second. */
+static gboolean
+report_first (GkRecord *record, const Guest *guest, Attempts *attempts, const GkAttempt *attempt)
+{
+    const char *subject = attempt->query ? attempt->name : attempt->destination;
+    GkAttempt *pending;
+
+    if (g_hash_table_size (attempts->pending) < GK_RECORD_LIMIT) {
+        learn (attempts, subject);
+        pending = g_memdup2 (attempt, sizeof *attempt);
+        pending->count = pending->bytes = 0;
+        g_hash_table_insert (attempts->pending, key_of (attempt), pending);
+    } else if (attempts->news < GK_RECORD_NEWS && learn (attempts, subject)) {
+        attempts->news++;
+    } else {
+        return FALSE;
+    }
+    record->funcs.report (guest->vm, attempt, record->funcs.data);
     return TRUE;
 }
 
@@ -116,16 +131,9 @@ gk_record_add (GkRecord *record, const char *vm, const GkAttempt *attempt)
     if (pending) {
         pending->count++;
         pending->bytes += attempt->bytes;
-        return;
-    }
-    if (!has_room (attempts, attempt->query ? attempt->name : attempt->destination)) {
+    } else if (!report_first (record, guest, attempts, attempt)) {
         guest->over++;
-        return;
     }
-    record->funcs.report (vm, attempt, record->funcs.data);
-    pending = g_memdup2 (attempt, sizeof *attempt);
-    pending->count = pending->bytes = 0;
-    g_hash_table_insert (attempts->pending, g_steal_pointer (&key), pending);
 }
 
 static void
@@ -180,6 +188,8 @@ gk_record_tick (GkRecord *record)
         report_pending (record, guest);
         report_over (record, guest, guest->attempts >= BUSY);
         guest->attempts = 0;
+        for (Kind kind = 0; kind < N_KINDS; kind++)
+            guest->kinds[kind].news = 0;
     }
 }
 

@@ -25,9 +25,9 @@ typedef struct {
 /* The rule of the event that counts attempts beyond the limit. */
 #define GK_RECORD_OVER "over limit"
 
-/* Different attempts a second of one guest that are told, of flows and of questions each: so many of
- * any, and then some that are for a destination, or a name, that is new in this guest. */
-enum { GK_RECORD_LIMIT = 100, GK_RECORD_NEW = 100 };
+/* Different attempts a second of one guest that are told, of flows and of questions each; and beyond
+ * them those for a destination, or a name, that this guest has not tried. */
+enum { GK_RECORD_LIMIT = 100, GK_RECORD_NEWS = 100 };
 
 typedef struct {
     void (*report) (const char *vm, const GkAttempt *attempt, gpointer data);
