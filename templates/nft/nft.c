@@ -15,7 +15,8 @@ static const struct {
 static_assert (G_N_ELEMENTS (policies) == GK_NFT_N_POLICIES, "every policy has a chain");
 
 static const char *const rule_names[] = {
-    "policy none", "spoof", "fragment", "ip options", "host", "broadcast", "no policy", "arp",
+    "policy none", "spoof", "fragment",  "ip options",    "host",    "broadcast",
+    "no policy",   "arp",   "dhcp rate", "dns elsewhere", "dns tcp",
 };
 
 /* What a guest has one element in, each a set of bridge.nft. */

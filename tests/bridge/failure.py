@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What breaks stops traffic, and leaves nothing behind."""
 import os
+import socket
 import subprocess
+import threading
 import unittest
 
 import tap
@@ -240,6 +242,28 @@ class Requests(OneBridge):
         self.assertFalse(self.rig.try_ask("add", new_id(), first.tap, new_mac(), "none")["ok"])
         self.assertIsNotNone(first.ask_dns([b"still", b"example"]))
         self.assertEqual(self.rig.run("ip", "-br", "link", "show", "group", "77").stdout.count("gk"), 1)
+
+    def test_what_a_guest_says_when_it_declines_its_address_stops_nobody(self):
+        guest = self.rig.guest().add()
+        text = b"x]: read /run/dhcp-hosts"
+        options = bytes([54, 4]) + socket.inet_aton(GATEWAY) + bytes([50, 4]) + socket.inet_aton(guest.address) \
+            + bytes([56, len(text)]) + text
+        packet = frames.udp("0.0.0.0", "255.255.255.255", 68, 67, frames.dhcp(4, guest.mac, options=options))
+        frame = frames.ether(frames.BROADCAST, guest.mac, frames.IPV4, packet)
+        done = threading.Event()
+
+        def decline():
+            while not done.is_set():
+                guest.send(*[frame] * 50)
+
+        thread = threading.Thread(target=decline)
+        thread.start()
+        try:
+            for _ in range(5):
+                self.rig.guest().add().remove()
+        finally:
+            done.set()
+            thread.join()
 
     def test_fifty_guests_come_and_go(self):
         guests = [self.rig.guest().add() for _ in range(50)]

@@ -120,6 +120,36 @@ class PolicyNone(unittest.TestCase):
         self.assertIsNotNone(answer, "no answer")
         return answer.data[2:]
 
+    def open_and_reset(self, server, sport):
+        """A stream by which nothing is asked."""
+        me = self.guest.address
+        opened = self.guest.exchange(self.guest.frame(frames.tcp(me, server, sport, 53)),
+                                     lambda p: p.protocol == 6 and p.flags == frames.SYN | frames.ACK)
+        self.assertIsNotNone(opened, "no connection")
+        self.guest.ip(frames.tcp(me, server, sport, 53, frames.RST, 1001, 0))
+
+    def test_the_server_that_was_asked_is_recorded_whatever_it_was_asked(self):
+        me = self.guest.address
+        update = bytearray(frames.dns([b"zone", b"example"]))
+        update[2] = 5 << 3
+        for sport, data in ((4101, frames.dns([b"plain", b"example"])), (4102, b"no question at all"), (4103, bytes(update)),
+                            (4104, b"")):
+            server = f"198.51.100.{sport - 4000}"
+            self.guest.ip(frames.udp(me, server, sport, 53, data))
+            self.rig.event(event="flow", vm=self.guest.vm, protocol="udp", destination=server, port=53, allowed=False,
+                           rule="dns elsewhere")
+        self.open_and_reset("198.51.100.200", 4105)
+        self.rig.event(event="flow", vm=self.guest.vm, protocol="tcp", destination="198.51.100.200", port=53, allowed=False,
+                       rule="dns elsewhere")
+
+    def test_a_stream_to_our_own_server_is_recorded_and_a_question_to_it_is_only_a_question(self):
+        self.open_and_reset(GATEWAY, 4106)
+        self.rig.event(event="flow", vm=self.guest.vm, protocol="tcp", destination=GATEWAY, port=53, allowed=False, rule="dns tcp")
+        self.rig.events.clear()
+        self.assertIsNotNone(self.guest.ask_dns([b"only", b"example"]))
+        self.rig.event(event="query", name="only.example")
+        self.assertEqual(self.rig.count(event="flow"), 0)
+
     def test_dns_by_tcp_is_answered_and_recorded(self):
         for sport, server in ((5001, GATEWAY), (5002, "9.9.9.9")):
             self.assertEqual(code(self.tcp_question(server, sport, frames.dns([b"tcp", str(sport).encode(), b"example"])))[0],
@@ -195,6 +225,39 @@ class PolicyNone(unittest.TestCase):
         self.assertEqual(self.rig.count(vm=self.guest.vm), 5000)
         self.assertGreater(self.rig.count(rule="over limit"), 0)
         self.assertLess(len(self.rig.events), 30)
+
+    def test_a_flood_hides_neither_another_destination_nor_another_server(self):
+        packet = self.guest.frame(frames.udp(self.guest.address, OUTSIDE, 1, 7000, b""))
+        self.guest.send(*[packet] * 2000)
+        self.guest.ip(frames.tcp(self.guest.address, "203.0.113.9", 4107, 443))
+        self.guest.ip(frames.udp(self.guest.address, "203.0.113.10", 4108, 53, b"beacon"))
+        self.guest.send(*[packet] * 1000)
+        self.rig.event(vm=self.guest.vm, protocol="tcp", destination="203.0.113.9", port=443, rule="policy none")
+        self.rig.event(vm=self.guest.vm, protocol="udp", destination="203.0.113.10", port=53, rule="dns elsewhere")
+        wait_until(lambda: self.rig.count(vm=self.guest.vm) >= 3002, 5, "3,002 counted")
+        self.assertEqual(self.rig.count(vm=self.guest.vm), 3002)
+
+    def test_a_flood_of_dhcp_is_recorded_and_leaves_another_guest_its_answers(self):
+        other, flooder = self.rig.guest().add(), self.rig.guest().add()
+        packet = frames.udp("0.0.0.0", "255.255.255.255", 68, 67, frames.dhcp(1, flooder.mac))
+        flooder.send(*[frames.ether(frames.BROADCAST, flooder.mac, frames.IPV4, packet)] * 1000)
+        packet = frames.udp("0.0.0.0", "255.255.255.255", 68, 67, frames.dhcp(1, other.mac))
+        self.assertIsNotNone(other.exchange(frames.ether(frames.BROADCAST, other.mac, frames.IPV4, packet),
+                                            lambda p: p.protocol == 17 and p.dport == 68))
+        self.rig.event(vm=flooder.vm, rule="dhcp rate", protocol="udp", port=67, destination="255.255.255.255")
+        wait_until(lambda: self.rig.count(vm=flooder.vm) >= 900, 5, "900 counted")
+        flooder.remove()
+        other.remove()
+
+    def test_dhcp_messages_that_no_guest_needs_are_refused_and_recorded(self):
+        for kind in (2, 4, 5, 6, 9, 10, 0, 255):
+            self.rig.events.clear()
+            packet = frames.udp("0.0.0.0", "255.255.255.255", 68, 67, frames.dhcp(kind, self.guest.mac))
+            self.refused(packet, rule="host", protocol="udp", port=67)
+        for cut in (0, 100, 239, 242):
+            self.rig.events.clear()
+            packet = frames.udp("0.0.0.0", "255.255.255.255", 68, 67, frames.dhcp(1, self.guest.mac)[:cut])
+            self.refused(packet, rule="host", protocol="udp", port=67)
 
     def test_a_sweep_over_ports_is_capped_and_counted(self):
         for port in range(1001, 1401):
