@@ -40,14 +40,16 @@ wait_for_end (pid_t pid, const sigset_t *signals, int *ret_code)
 
     for (;;) {
         int got = sigwaitinfo (signals, NULL), status;
+        pid_t ended;
 
         if (got >= 0 && got != SIGCHLD) {
             cancelled = TRUE;
             kill (pid, SIGKILL);
         }
-        if (waitpid (pid, &status, WNOHANG) != pid)
+        ended = waitpid (pid, &status, WNOHANG);
+        if (ended == 0)
             continue;
-        if (WIFEXITED (status)) {
+        if (ended == pid && WIFEXITED (status)) {
             *ret_code = WEXITSTATUS (status);
             return GK_CELL_EXITED;
         }

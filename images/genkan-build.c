@@ -147,6 +147,8 @@ main (int argc, char **argv)
                      "       genkan-build --sweep --state-dir DIR\n"
                      "       genkan-build --digest RECIPE-FILE");
     umask (022);
+    g_setenv ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", TRUE);
+    g_setenv ("LC_ALL", "C.UTF-8", TRUE); /* we look for a full disk in what programs say */
     wish.state_dir = state_dir;
     wish.mirror = mirror;
     return run (&wish, argv[1]);

@@ -35,11 +35,9 @@ failed (Guestfs *guest, const char *what, GError **error)
 }
 
 static gboolean
-wrong (GError **error, const char *format, const char *what)
+wrong (GError **error, const char *how, const char *what)
 {
-    g_autofree char *text = g_strdup_printf ("the new image %s%s", format, what);
-
-    g_set_error_literal (error, GK_IMAGE_ERROR, GK_IMAGE_ERROR_FAILED, text);
+    g_set_error (error, GK_IMAGE_ERROR, GK_IMAGE_ERROR_FAILED, "the new image %s%s", how, what);
     return FALSE;
 }
 

@@ -16,9 +16,12 @@ run_qemu_img (GkImage *image, const char *path, GError **error)
 {
     const char *const argv[] = { "qemu-img", "create", "-q",        "-f", "qcow2", "-F",
                                  "qcow2",    "-b",     image->disk, path, NULL };
-    GkSpawn spec = {
-        .argv = argv, .input = -1, .timeout_ms = QEMU_IMG_MS, .max_output = OUTPUT_MAX
-    };
+    g_auto (GStrv) envp = g_environ_setenv (g_get_environ (), "LC_ALL", "C.UTF-8", TRUE);
+    GkSpawn spec = { .argv = argv,
+                     .envp = (const char *const *) envp,
+                     .input = -1,
+                     .timeout_ms = QEMU_IMG_MS,
+                     .max_output = OUTPUT_MAX };
     GError *local = NULL;
 
     if (gk_spawn (&spec, NULL, NULL, NULL, NULL, &local))

@@ -140,36 +140,41 @@ test_recipe_digest (State *state, gconstpointer data)
 static const struct {
     const char *name, *text, *says;
 } bad_recipes[] = {
-    {"no-name",             "[Image]\nVersion=1\n" MACHINE,                       "[Image] Name: is missing"          },
-    { "upper-case-name",    "[Image]\nName=Tiny\n",                               "[Image] Name: must be lower-case"  },
-    { "name-with-a-path",   "[Image]\nName=../x\n",                               "[Image] Name: must be lower-case"  },
-    { "two-lines",          "[Image]\nName=a\nVersion=1\nDescription=a\\nb\n",    "one printable line"                },
-    { "unknown-key",        IMAGE "Colour=red\n" MACHINE,                         "[Image] Colour: is not known"      },
-    { "unknown-group",      IMAGE MACHINE "[Colour]\nRed=1\n",                    "[Colour] Red: is not known"        },
-    { "no-machine",         IMAGE,                                                "[Machine] DiskMiB: is missing"     },
-    { "tiny-disk",          IMAGE "[Machine]\nDiskMiB=1\n",                       "a number from 256 to 1048576"      },
-    { "negative-memory",    IMAGE "[Machine]\nDiskMiB=512\nMemoryMiB=-1\n",       "a number from 128"                 },
-    { "number-and-unit",    IMAGE "[Machine]\nDiskMiB=512M\n",                    "a number from 256"                 },
-    { "perhaps-a-display",  IMAGE MACHINE "Display=perhaps\n",                    "[Machine] Display: must be true"   },
-    { "hostile-user",       IMAGE MACHINE "User=a;b\n",                           "the name of a user"                },
-    { "hostile-cmdline",    IMAGE MACHINE "Cmdline=a\\nb\n",                      "printable ASCII"                   },
-    { "package-as-option",  "[Image]\nName=a\nVersion=1\nDescription=a\nSuite=bookworm\nPackages=--hook;\n" MACHINE,
-                                                                                  "--hook: is not the name of a package" },
-    { "suite-as-option",    "[Image]\nName=a\nVersion=1\nDescription=a\nSuite=-x\n" MACHINE,
-                                                                                  "the name of a Debian suite"        },
-    { "no-packages",        "[Image]\nName=a\nVersion=1\nDescription=a\nSuite=bookworm\nPackages=\n" MACHINE,
-                                                                                  "needs 1 to 1000 items"             },
-    { "missing-step",       IMAGE "Steps=nothing.sh;\n" MACHINE,                  "nothing.sh: cannot read the step"  },
-    { "step-outside",       IMAGE "Steps=../../etc/passwd;\n" MACHINE,            "cannot read the step"              },
-    { "step-by-link",       IMAGE "Steps=link;\n" MACHINE,                        "link: cannot read the step"        },
-    { "step-with-nul",      IMAGE "Steps=nul;\n" MACHINE,                         "it holds a NUL byte"               },
-    { "relative-target",    IMAGE MACHINE "[Files]\netc/x=tiny.recipe 0644\n",    "must be an absolute path"          },
-    { "target-with-dots",   IMAGE MACHINE "[Files]\n/etc/../x=tiny.recipe 0644\n", "must be an absolute path"         },
-    { "no-mode",            IMAGE MACHINE "[Files]\n/etc/x=tiny.recipe\n",        "must be SOURCE MODE"               },
-    { "set-uid",            IMAGE MACHINE "[Files]\n/etc/x=tiny.recipe 4755\n",   "must be SOURCE MODE"               },
-    { "missing-source",     IMAGE MACHINE "[Files]\n/etc/x=nothing 0644\n",       "cannot read 'nothing'"             },
-    { "source-outside",     IMAGE MACHINE "[Files]\n/etc/x=/etc/passwd 0644\n",   "cannot read '/etc/passwd'"         },
-    { "not-a-keyfile",      "Name=tiny\n",                                        "tiny.recipe"                       },
+    {"no-name",            "[Image]\nVersion=1\n" MACHINE,                                    "[Image] Name: is missing"        },
+    { "upper-case-name",   "[Image]\nName=Tiny\n",                                            "[Image] Name: must be lower-case"},
+    { "name-with-a-path",  "[Image]\nName=../x\n",                                            "[Image] Name: must be lower-case"},
+    { "two-lines",         "[Image]\nName=a\nVersion=1\nDescription=a\\nb\n",                 "one printable line"              },
+    { "unknown-key",       IMAGE "Colour=red\n" MACHINE,                                      "[Image] Colour: is not known"    },
+    { "unknown-group",     IMAGE MACHINE "[Colour]\nRed=1\n",                                 "[Colour] Red: is not known"      },
+    { "no-machine",        IMAGE,                                                             "[Machine] DiskMiB: is missing"   },
+    { "tiny-disk",         IMAGE "[Machine]\nDiskMiB=1\n",                                    "a number from 256 to 1048576"    },
+    { "negative-memory",   IMAGE "[Machine]\nDiskMiB=512\nMemoryMiB=-1\n",                    "a number from 128"               },
+    { "number-and-unit",   IMAGE "[Machine]\nDiskMiB=512M\n",                                 "a number from 256"               },
+    { "perhaps-a-display", IMAGE MACHINE "Display=perhaps\n",                                 "[Machine] Display: must be true" },
+    { "hostile-user",      IMAGE MACHINE "User=a;b\n",                                        "the name of a user"              },
+    { "hostile-cmdline",   IMAGE MACHINE "Cmdline=a\\nb\n",                                   "printable ASCII"                 },
+    { "package-as-option",
+     "[Image]\nName=a\nVersion=1\nDescription=a\nSuite=bookworm\nPackages=--hook;\n" MACHINE,
+     "--hook: is not the name of a package"                                                                                     },
+    { "suite-as-option",   "[Image]\nName=a\nVersion=1\nDescription=a\nSuite=-x\n" MACHINE,
+     "the name of a Debian suite"                                                                                               },
+    { "no-packages",
+     "[Image]\nName=a\nVersion=1\nDescription=a\nSuite=bookworm\nPackages=\n" MACHINE,
+     "needs 1 to 1000 items"                                                                                                    },
+    { "missing-step",      IMAGE "Steps=nothing.sh;\n" MACHINE,                               "nothing.sh: cannot read the step"},
+    { "step-outside",      IMAGE "Steps=../../etc/passwd;\n" MACHINE,                         "cannot read the step"            },
+    { "step-by-link",      IMAGE "Steps=link;\n" MACHINE,                                     "link: cannot read the step"      },
+    { "step-with-nul",     IMAGE "Steps=nul;\n" MACHINE,                                      "it holds a NUL byte"             },
+    { "relative-target",   IMAGE MACHINE "[Files]\netc/x=tiny.recipe 0644\n",
+     "must be an absolute path"                                                                                                 },
+    { "target-with-dots",  IMAGE MACHINE "[Files]\n/etc/../x=tiny.recipe 0644\n",
+     "must be an absolute path"                                                                                                 },
+    { "no-mode",           IMAGE MACHINE "[Files]\n/etc/x=tiny.recipe\n",                     "must be SOURCE MODE"             },
+    { "set-uid",           IMAGE MACHINE "[Files]\n/etc/x=tiny.recipe 4755\n",                "must be SOURCE MODE"             },
+    { "missing-source",    IMAGE MACHINE "[Files]\n/etc/x=nothing 0644\n",                    "cannot read 'nothing'"           },
+    { "source-outside",    IMAGE MACHINE "[Files]\n/etc/x=/etc/passwd 0644\n",
+     "cannot read '/etc/passwd'"                                                                                                },
+    { "not-a-keyfile",     "Name=tiny\n",                                                     "tiny.recipe"                     },
 };
 
 static void
@@ -207,8 +212,7 @@ test_own_recipes (void)
 
     g_assert_nonnull (source);
     for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
-        g_autofree char *path =
-            g_strdup_printf ("%s/templates/image/%s.recipe", source, names[i]);
+        g_autofree char *path = g_strdup_printf ("%s/templates/image/%s.recipe", source, names[i]);
         g_autoptr (GError) error = NULL;
         g_autoptr (GkRecipe) recipe = gk_recipe_load (path, &error);
 
@@ -286,8 +290,8 @@ test_newest (State *state, gconstpointer data)
 static void
 test_missing (State *state, gconstpointer data)
 {
-    static const char *const references[] = { "none", "tiny:2", "none:1", "", ":", "tiny:",
-                                              "../tiny", "tiny:../1", "tiny:1:1", "a\nb" };
+    static const char *const references[] = { "none",  "tiny:2",  "none:1",    "",         ":",
+                                              "tiny:", "../tiny", "tiny:../1", "tiny:1:1", "a\nb" };
     g_autofree char *folder = seal_image (state, "tiny", "1", "2026");
 
     for (gsize i = 0; i < G_N_ELEMENTS (references); i++) {
@@ -340,17 +344,17 @@ test_empty_store (State *state, gconstpointer data)
 static const struct {
     const char *name, *from, *to; /* what is replaced in a good manifest */
 } bad_manifests[] = {
-    {"not-json",       "{",                           "["                      },
-    { "other-format",  "\"format\" : 1",              "\"format\" : 2"         },
-    { "other-name",    "\"name\" : \"tiny\"",         "\"name\" : \"other\""   },
-    { "other-version", "\"version\" : \"1\"",         "\"version\" : \"2\""    },
-    { "no-cmdline",    "\"cmdline\"",                 "\"line\""               },
-    { "no-memory",     "\"memory_mib\" : 256",        "\"memory_mib\" : 0"     },
-    { "huge-memory",   "\"memory_mib\" : 256",        "\"memory_mib\" : 9e18"  },
-    { "no-vcpus",      "\"vcpus\" : 1",               "\"vcpus\" : -1"         },
-    { "no-files",      "\"files\"",                   "\"fyles\""              },
-    { "no-kernel",     "\"kernel\"",                  "\"colonel\""            },
-    { "no-digest",     "\"sha256\"",                  "\"sha1\""               },
+    {"not-json",       "{",                    "["                    },
+    { "other-format",  "\"format\" : 1",       "\"format\" : 2"       },
+    { "other-name",    "\"name\" : \"tiny\"",  "\"name\" : \"other\"" },
+    { "other-version", "\"version\" : \"1\"",  "\"version\" : \"2\""  },
+    { "no-cmdline",    "\"cmdline\"",          "\"line\""             },
+    { "no-memory",     "\"memory_mib\" : 256", "\"memory_mib\" : 0"   },
+    { "huge-memory",   "\"memory_mib\" : 256", "\"memory_mib\" : 9e18"},
+    { "no-vcpus",      "\"vcpus\" : 1",        "\"vcpus\" : -1"       },
+    { "no-files",      "\"files\"",            "\"fyles\""            },
+    { "no-kernel",     "\"kernel\"",           "\"colonel\""          },
+    { "no-digest",     "\"sha256\"",           "\"sha1\""             },
 };
 
 static void
@@ -365,8 +369,8 @@ test_bad_manifest (State *state, gconstpointer data)
 
     g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
     changed = g_string_new (text);
-    g_assert_cmpuint (
-        g_string_replace (changed, bad_manifests[i].from, bad_manifests[i].to, 1), ==, 1);
+    g_assert_cmpuint (g_string_replace (changed, bad_manifests[i].from, bad_manifests[i].to, 1), ==,
+                      1);
     put (folder, "manifest.json", changed->str);
     g_assert_null (gk_image_load (state->path, "tiny:1", &error));
     g_assert_error (error, GK_IMAGE_ERROR, GK_IMAGE_ERROR_INVALID);
@@ -396,7 +400,7 @@ forge (const char *folder, const char *name)
 
     g_assert_cmpint (fstat (fd, &st), ==, 0);
     g_assert_cmpint (pwrite (fd, "#", 1, 1), ==, 1);
-    g_assert_cmpint (futimens (fd, (struct timespec[]){ st.st_atim, st.st_mtim }), ==, 0);
+    g_assert_cmpint (futimens (fd, (struct timespec[]) { st.st_atim, st.st_mtim }), ==, 0);
 }
 
 static const char *const sealed_files[] = { "disk.qcow2", "vmlinuz", "initrd.img",

@@ -113,7 +113,7 @@ class DebianWine(EveryGuest, unittest.TestCase):
         self.assertEqual(self.guest.run(OPEN, "/tmp/seven.bat", seconds=300)[0], 7)
 
     def test_another_program_is_not_waited_for(self):
-        """Wine runs already: what is opened is waited for, a shortcut's program too, and nothing else."""
+        # Wine runs already: what is opened is waited for, a shortcut's program too, and nothing else.
         self.guest.put("/tmp/a.txt", b"stays open")
         self.guest.put("/tmp/late.lnk", lnk("/c ping -n 3 127.0.0.1 & echo late> c:\\late.txt"))
         self.guest.agent("guest-exec", path=OPEN, arg=["/tmp/a.txt"])

@@ -155,7 +155,7 @@ class WhatIsMade(Case):
 
 class WhatFails(Case):
     def test_a_failing_step_is_told_and_leaves_nothing(self):
-        """Steps also see neither the network nor the host's processes."""
+        # Steps also see neither the network nor the host's processes.
         step = ('test "$(grep -c : /proc/net/dev)" = 1\ntest "$(ls -d /proc/[0-9]* | wc -l)" -lt 8\n'
                 'grep -q hello /etc/note\ntest ! -s /etc/resolv.conf\nmount -t tmpfs x /mnt\n'
                 'sleep 1000 &\necho "the reason" >&2\nexit 7\n')
@@ -171,7 +171,7 @@ class WhatFails(Case):
         self.assert_nothing_left()
 
     def test_a_file_over_a_link_is_refused(self):
-        """/lib is a link in Debian: followed, it could lead into the host."""
+        # /lib is a link in Debian: followed, it could lead into the host.
         code, _, said = self.build(self.recipe(target="/lib/note"))
         self.assertEqual(code, 1)
         self.assertIn("cannot put /lib/note into the image", said)
@@ -217,7 +217,7 @@ class WhatIsInterrupted(Case):
         self.assert_nothing_left()
 
     def test_killed_builds_are_swept(self):
-        """Only genkan-build itself is killed: all else must follow by itself."""
+        # Only genkan-build itself is killed: all else must follow by itself.
         for what in ("unpacking Debian", "running step", "inspecting the disk"):
             with self.subTest(what=what):
                 job = self.start(self.recipe("sleep 3\n"))
