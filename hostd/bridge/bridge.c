@@ -99,6 +99,43 @@ on_event (GkNetd *netd, const char *vm, const char *time, gboolean query, const 
 
 /* Speaking to netd */
 
+typedef struct {
+    GAsyncQueue *done;
+    GCancellable *late;
+} Deadline;
+
+static gpointer
+cancel_when_late (gpointer data)
+{
+    Deadline *deadline = data;
+
+    if (!g_async_queue_timeout_pop (deadline->done, CALL_MS * 1000))
+        g_cancellable_cancel (deadline->late);
+    return NULL;
+}
+
+/* GDBus has no deadline for its handshake, and a time-out of the socket would end a connection that
+ * is idle: so a thread keeps the time. */
+static GDBusConnection *
+shake_hands (GIOStream *stream, GError **error)
+{
+    g_autoptr (GAsyncQueue) done = g_async_queue_new ();
+    g_autoptr (GCancellable) late = g_cancellable_new ();
+    Deadline deadline = { done, late };
+    GThread *thread = g_thread_new ("handshake", cancel_when_late, &deadline);
+    GDBusConnection *connection = g_dbus_connection_new_sync (
+        stream, NULL, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, late, error);
+
+    g_async_queue_push (done, &deadline);
+    g_thread_join (thread);
+    if (connection || !g_cancellable_is_cancelled (late))
+        return connection;
+    g_clear_error (error);
+    g_set_error_literal (error, GK_BRIDGE_ERROR, GK_BRIDGE_ERROR_FAILED,
+                         "cannot start genkan-netd: it does not answer (see netd.log)");
+    return NULL;
+}
+
 static gboolean
 connect_netd (GkBridge *bridge, GError **error)
 {
@@ -110,9 +147,7 @@ connect_netd (GkBridge *bridge, GError **error)
         return FALSE;
     bridge->process.control = -1; /* the socket's now */
     stream = g_socket_connection_factory_create_connection (socket);
-    connection = g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL,
-                                             G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL,
-                                             NULL, error);
+    connection = shake_hands (G_IO_STREAM (stream), error);
     if (!connection)
         return FALSE;
     bridge->netd = gk_netd_proxy_new_sync (connection, G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES,

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -308,6 +309,14 @@ class OtherConfigurations(unittest.TestCase):
         rig.process.wait()
         wait_until(lambda: subprocess.run(["ip", "link", "show", "outside"], capture_output=True).returncode, 5,
                    "the uplink's far end goes")
+
+    def test_netd_that_is_ready_and_then_silent_is_given_up(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".sh", delete=False) as script:
+            script.write("#!/bin/sh\nprintf 'ready\\n' >&3\nexec sleep 600\n")
+        self.addCleanup(os.unlink, script.name)
+        os.chmod(script.name, 0o755)
+        with self.assertRaisesRegex(AssertionError, "it does not answer"):
+            Rig(netd=script.name)
 
     def test_a_full_subnet_refuses_and_an_address_given_back_is_given_again(self):
         rig = Rig(uplink=None, subnet="192.168.77.0/28")

@@ -200,23 +200,23 @@ class Guest:
 
 
 class Rig:
-    def __init__(self, uplink=Uplink, subnet=SUBNET):
+    def __init__(self, uplink=Uplink, subnet=SUBNET, netd=f"{BUILD}/hostd/bridge/netd/genkan-netd"):
         self.folder = tempfile.mkdtemp(prefix="genkan-bridge-")
         self.uplink = uplink() if uplink else None
         self.events, self.answers, self.guests = [], queue.Queue(), []
         self.process = None
         try:
-            self._start(subnet)
+            self._start(subnet, netd)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, subnet):
+    def _start(self, subnet, netd):
         # bridge-host finds genkan-netd from where it stands, as genkand does.
         os.makedirs(self.folder + "/bin")
         os.makedirs(self.folder + "/libexec/genkan")
         shutil.copy(f"{BUILD}/tests/bridge/bridge-host", self.folder + "/bin")
-        os.symlink(f"{BUILD}/hostd/bridge/netd/genkan-netd", self.folder + "/libexec/genkan/genkan-netd")
+        os.symlink(netd, self.folder + "/libexec/genkan/genkan-netd")
         self.process = subprocess.Popen(
             [self.folder + "/bin/bridge-host", self.folder, subnet, self.uplink.path if self.uplink else "none", "outside"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
