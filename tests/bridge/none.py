@@ -278,6 +278,12 @@ class PolicyNone(unittest.TestCase):
         wait_until(lambda: self.rig.count(vm=self.guest.vm) >= 3001, 5, "3,001 questions counted")
         other.remove()
 
+    def test_a_flood_of_questions_from_one_port_is_counted_whole(self):
+        self.assertIsNotNone(self.guest.ask_dns([b"flood", b"example"], sport=6002))
+        question = self.guest.frame(frames.udp(self.guest.address, GATEWAY, 6002, 53, frames.dns([b"flood", b"example"])))
+        self.guest.send(*[question] * 20000)
+        wait_until(lambda: self.rig.count(vm=self.guest.vm) >= 20001, 8, "20,001 questions counted")
+
 
 if __name__ == "__main__":
     tap.main()
