@@ -24,13 +24,25 @@ typedef enum { CLAMD_NONE, CLAMD_OK, CLAMD_OTHER } Clamd;
 /* Kinds that genkan-scan's own parsers know through and through. */
 static const char *const known_kinds[] = { "lnk", "empty", NULL };
 
+/* Whether genkan-scan found what harmless files do not have, however it judged that. */
+static gboolean
+weighs (JsonObject *triage)
+{
+    JsonArray *indicators = gk_json_array (triage, "indicators");
+
+    for (guint i = 0; indicators && i < json_array_get_length (indicators); i++)
+        if (!g_str_equal (gk_json_string (gk_json_element (indicators, i), "severity", ""), "low"))
+            return TRUE;
+    return FALSE;
+}
+
 static Own
 worth_of (JsonObject *triage, GkVerdict verdict)
 {
     gboolean known = g_strv_contains (known_kinds, gk_json_string (triage, "kind", ""));
 
     if (verdict == GK_VERDICT_CLEAN)
-        return known ? OWN_KNOWS : OWN_CLEAN;
+        return known && !weighs (triage) ? OWN_KNOWS : OWN_CLEAN;
     return verdict == GK_VERDICT_UNSCANNABLE && !known ? OWN_BLIND : OWN_OTHER;
 }
 

@@ -228,6 +228,36 @@ test_judgements (void)
     }
 }
 
+/* Not even of a kind that it knows does genkan-scan's word suffice, with any doubt in it. */
+static void
+test_judgement_with_a_doubt (void)
+{
+    static const struct {
+        const char *severity;
+        gboolean alone, with_clamd;
+    } cases[] = {
+        {"low",       TRUE,  TRUE},
+        { "medium",   FALSE, TRUE},
+        { "high",     FALSE, TRUE},
+        { "critical", FALSE, TRUE},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+        g_autofree char *text =
+            g_strdup_printf ("{\"kind\":\"lnk\",\"verdict\":\"clean\",\"indicators\":"
+                             "[{\"severity\":\"low\"},{\"severity\":\"%s\"}]}",
+                             cases[i].severity);
+        g_autoptr (JsonObject) triage = gk_json_parse (text, strlen (text), 1000, NULL);
+        GkClamdAnswer ok = { GK_VERDICT_CLEAN, NULL };
+        g_auto (GkJudgement) alone = { 0 }, with_clamd = { 0 };
+
+        gk_judge (triage, NULL, &alone);
+        gk_judge (triage, &ok, &with_clamd);
+        g_assert_cmpint (alone.vouched, ==, cases[i].alone);
+        g_assert_cmpint (with_clamd.vouched, ==, cases[i].with_clamd);
+    }
+}
+
 static void
 test_judgement_tells_why (void)
 {
@@ -491,6 +521,7 @@ main (int argc, char **argv)
     g_test_add_func ("/names/any-bytes-are-made-fit", test_any_name_made_fit);
     g_test_add_func ("/names/long-ones-are-cut", test_long_names_made_fit);
     g_test_add_func ("/judgement/follows-the-table", test_judgements);
+    g_test_add_func ("/judgement/a-doubt-is-not-vouched-for", test_judgement_with_a_doubt);
     g_test_add_func ("/judgement/tells-why", test_judgement_tells_why);
     g_test_add_func ("/clamd/answers-are-read", test_clamd_answers);
     g_test_add_func ("/clamd/canaries-are-sealed-archives", test_clamd_canaries);
