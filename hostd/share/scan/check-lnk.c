@@ -102,9 +102,25 @@ check_tracker (const GkLook *look, const GkLnkTracker *tracker)
                              tracker->mac);
 }
 
+/* What lies in blocks that no reader shows. */
+static void
+check_payload (const GkLook *look, const GkLnkBlock *block)
+{
+    gsize from = MIN (block->offset + 8, look->size); /* behind size and signature */
+    gsize end = MIN (block->offset + MAX (block->size, 8), look->size);
+    const char *what = gk_payload_in (look->data + from, end - from);
+    gboolean foreign = block->content == GK_BLOCK_PROPERTIES && block->stores.foreign;
+
+    if (what || foreign)
+        gk_findings_add (look->findings, GK_BLOCK_PAYLOAD, "%s of %u bytes: %s", block->name,
+                         block->size, what ? what : "no properties");
+}
+
 static void
 check_block (const GkLook *look, const GkLnkBlock *block)
 {
+    if (block->content == GK_BLOCK_UNKNOWN || block->content == GK_BLOCK_PROPERTIES)
+        check_payload (look, block);
     if (block->content == GK_BLOCK_UNKNOWN)
         gk_findings_add (look->findings, GK_UNKNOWN_BLOCK, "0x%08x of %u bytes", block->signature,
                          block->size);
@@ -154,6 +170,11 @@ check_running (const GkLook *look)
 
     if (header->show == SW_MINIMISED)
         gk_findings_add (look->findings, GK_SHOW_MINIMISED, "show command %u", header->show);
+    if (header->show == SW_MINIMISED && look->builtin && *look->arguments)
+        gk_findings_add (look->findings, GK_BUILTIN_OUT_OF_SIGHT, "%s", look->program);
+    if (look->builtin && gk_program_by_short_name (look->program))
+        gk_findings_add (look->findings, GK_BUILTIN_BY_SHORT_NAME, "%s may be %s", look->program,
+                         gk_program_by_short_name (look->program));
     if (header->flags & GK_LNK_RUN_AS_USER)
         gk_findings_add (look->findings, GK_RUNS_ELEVATED, "flag RunAsUser");
     if (header->hotkey)
@@ -162,12 +183,26 @@ check_running (const GkLook *look)
         gk_findings_add (look->findings, GK_WITHOUT_TIMES, "created, accessed and modified are 0");
 }
 
+/* The first built-in program that a target of @view names, for which of them is run is not ours to
+ * bet on; else the target's own. */
+static char *
+program_of (const GkLnkView *view)
+{
+    for (guint i = 0; i < GK_LNK_N_SOURCES; i++) {
+        g_autofree char *program = view->targets[i] ? gk_path_program (view->targets[i]) : NULL;
+
+        if (program && gk_program_is_builtin (program))
+            return g_steal_pointer (&program);
+    }
+    return gk_path_program (gk_lnk_target (view) ? gk_lnk_target (view) : "");
+}
+
 void
 gk_check_lnk (GkFindings *findings, const GkLnk *lnk, const guint8 *data, gsize size)
 {
     const GkLnkView *view = &lnk->views[GK_LNK_WINDOWS];
     const char *target = gk_lnk_target (view), *arguments = view->strings[GK_LNK_ARGUMENTS].utf8;
-    g_autofree char *program = gk_path_program (target ? target : "");
+    g_autofree char *program = program_of (view);
     GkLook look = {
         .data = data,
         .size = size,

@@ -12,6 +12,7 @@ enum { BLANKS_MANY = 8, CSIDL_CONTROLS = 3 };
 
 static const char *const source_names[] = {
     [GK_LNK_BY_ENVIRONMENT] = "environment",
+    [GK_LNK_BY_VISTA_ITEMS] = "items of the extra data",
     [GK_LNK_BY_ITEMS] = "items",
     [GK_LNK_BY_LINK_INFO] = "link information",
     [GK_LNK_BY_RELATIVE_PATH] = "relative path",
@@ -31,7 +32,9 @@ check_place (const GkLook *look)
         gk_findings_add (look->findings, GK_TARGET_UNC, "%s", look->target);
     if (place == GK_PLACE_WEB)
         gk_findings_add (look->findings, GK_TARGET_WEBDAV, "%s", look->target);
-    for (gsize i = 0; i < G_N_ELEMENTS (temporary); i++)
+    if (place != GK_PLACE_HERE && gk_name_runs (look->target))
+        gk_findings_add (look->findings, GK_TARGET_REMOTE_PROGRAM, "%s", look->target);
+    for (gsize i = 0; gk_name_runs (look->target) && i < G_N_ELEMENTS (temporary); i++)
         if (strstr (lower, temporary[i])) {
             gk_findings_add (look->findings, GK_TARGET_IN_TEMPORARY_FOLDER, "%s", look->target);
             return;
@@ -136,8 +139,11 @@ check_environment (const GkLook *look)
     /* What an ANSI form means beyond ASCII, only its maker's code page tells. */
     else if (!strchr (ansi->utf8, '?') && g_str_is_ascii (ansi->utf8) &&
              g_ascii_strcasecmp (ansi->utf8, unicode->utf8) != 0)
-        gk_findings_add (look->findings, GK_ENVIRONMENT_HALVES_DIFFER, "ANSI: %s; Unicode: %s",
-                         ansi->utf8, unicode->utf8);
+        gk_findings_add (look->findings,
+                         may_be_same_program (ansi->utf8, unicode->utf8)
+                             ? GK_ENVIRONMENT_HALVES_DIFFER
+                             : GK_TARGETS_DISAGREE,
+                         "environment, ANSI: %s; Unicode: %s", ansi->utf8, unicode->utf8);
 }
 
 static void
@@ -177,11 +183,8 @@ is_own_applet (const char *path)
 }
 
 static void
-check_control_panel (const GkLook *look)
+check_items (const GkLook *look, const GArray *items)
 {
-    const GArray *items = look->lnk->items.items;
-    const GkLnkBlock *special = gk_lnk_block (look->view, GK_SIGNATURE_SPECIAL_FOLDER);
-    const GkLnkBlock *known = gk_lnk_block (look->view, GK_SIGNATURE_KNOWN_FOLDER);
     gboolean inside = FALSE;
 
     for (guint i = 0; items && i < items->len; i++) {
@@ -191,12 +194,35 @@ check_control_panel (const GkLook *look)
             gk_findings_add (look->findings, GK_CONTROL_PANEL_PATH, "%s", item->name.utf8);
         inside |= is_control_panel (item->guid);
     }
+}
+
+static void
+check_control_panel (const GkLook *look)
+{
+    const GkLnkBlock *vista = gk_lnk_block (look->view, GK_SIGNATURE_ITEM_LIST);
+    const GkLnkBlock *special = gk_lnk_block (look->view, GK_SIGNATURE_SPECIAL_FOLDER);
+    const GkLnkBlock *known = gk_lnk_block (look->view, GK_SIGNATURE_KNOWN_FOLDER);
+
+    check_items (look, look->lnk->items.items);
+    if (vista)
+        check_items (look, vista->items.items);
     if (special && special->special.id == CSIDL_CONTROLS)
         gk_findings_add (look->findings, GK_SPECIAL_FOLDER_CONTROL_PANEL, "special folder %u",
                          special->special.id);
     if (known && g_str_equal (known->known.guid, "{82A74AEB-AEB4-465C-A014-D097EE346D63}"))
         gk_findings_add (look->findings, GK_SPECIAL_FOLDER_CONTROL_PANEL, "known folder %s",
                          known->known.guid);
+}
+
+static void
+check_installer (const GkLook *look)
+{
+    const GkLnkBlock *block = gk_lnk_block (look->view, GK_SIGNATURE_DARWIN);
+
+    if (block && look->lnk->header.flags & GK_LNK_HAS_DARWIN_ID)
+        gk_findings_add (look->findings, GK_TARGET_BY_INSTALLER, "%s",
+                         gk_text_empty (&block->paths.unicode) ? block->paths.ansi.utf8
+                                                               : block->paths.unicode.utf8);
 }
 
 void
@@ -206,6 +232,7 @@ gk_check_target (const GkLook *look)
     check_writing (look);
     check_agreement (look);
     check_environment (look);
+    check_installer (look);
     check_icon (look);
     check_control_panel (look);
 }

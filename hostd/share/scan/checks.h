@@ -13,7 +13,8 @@ typedef struct {
     const GkLnk *lnk;
     const GkLnkView *view;
     const char *target;    /* never %NULL: "" where there is none */
-    const char *program;   /* its last component, lower case */
+    const char *program;   /* its last component, lower case; a built-in program, if any of the
+                            * places where a target is written names one */
     const char *arguments; /* never %NULL */
     gboolean builtin;      /* @program runs what it is told */
     GkFindings *findings;
@@ -29,6 +30,13 @@ void gk_check_lnk (GkFindings *findings, const GkLnk *lnk, const guint8 *data, g
 void gk_check_arguments (const GkLook *look);
 void gk_check_target (const GkLook *look);
 void gk_check_structure (const GkLook *look);
+
+/* Returns: (transfer full): the switch in @folded (lower case, blanks single, no quotes) by which
+ * PowerShell hides its window or runs scripts unasked; %NULL: none */
+char *gk_switch_that_hides (const char *folded);
+
+/* What @data holds that runs, e.g. `a program`; %NULL: nothing. */
+const char *gk_payload_in (const guint8 *data, gsize size);
 
 /* Returns: (transfer full): what @name makes a reader believe the file is; %NULL: nothing but what
  * it is */

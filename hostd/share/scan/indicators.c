@@ -3,7 +3,10 @@
 
 #include <assert.h>
 
-enum { JOINED_MAX = 16 };
+enum {
+    JOINED_MAX = 16,
+    DETAIL_SHOWN = 1024, /* characters: all details are a part of one bounded answer */
+};
 
 #define LOW GK_SEVERITY_LOW
 #define MEDIUM GK_SEVERITY_MEDIUM
@@ -24,6 +27,8 @@ const GkIndicator gk_indicators[GK_N_INDICATORS] = {
         "the arguments carry a PowerShell command in base64", "ATT&CK T1027.010" },
     [GK_ARGUMENTS_FETCH] = { "arguments-fetch", HIGH,
         "the arguments fetch code or run text as code", "ATT&CK T1105" },
+    [GK_ARGUMENTS_REMOTE] = { "arguments-remote", HIGH,
+        "the arguments name a file on another machine", "ATT&CK T1105" },
     [GK_ARGUMENTS_URL] = { "arguments-url", LOW,
         "the arguments name an address", NULL },
     [GK_ARGUMENTS_RUN_BUILTIN] = { "arguments-run-builtin", MEDIUM,
@@ -50,16 +55,22 @@ const GkIndicator gk_indicators[GK_N_INDICATORS] = {
     [GK_NAME_CONTROL_CHARACTER] = { "name-control-character", MEDIUM,
         "the name holds control characters, which no file on Windows may have", NULL },
 
-    [GK_BUILTIN_WITH_ARGUMENTS] = { "builtin-with-arguments", MEDIUM,
+    [GK_BUILTIN_WITH_ARGUMENTS] = { "builtin-with-arguments", LOW,
         "a program that comes with Windows and runs what it is told is told something", "ATT&CK T1204.002" },
     [GK_BUILTIN_WITH_URL] = { "builtin-with-url", HIGH,
         "a program that comes with Windows and runs what it is told is given an address", "ATT&CK T1218" },
+    [GK_BUILTIN_OUT_OF_SIGHT] = { "builtin-out-of-sight", MEDIUM,
+        "a program that comes with Windows and runs what it is told is told something, and starts minimised", "ATT&CK T1564.003" },
+    [GK_BUILTIN_BY_SHORT_NAME] = { "builtin-by-short-name", MEDIUM,
+        "a program that comes with Windows is named by its short name, which rules do not know", "ATT&CK T1036" },
     [GK_PROGRAM_BEHIND_DOCUMENT_ICON] = { "program-behind-document-icon", HIGH,
         "the icon is a document's or a reader's, the target runs commands", "ATT&CK T1036" },
-    [GK_TARGET_UNC] = { "target-unc", MEDIUM,
+    [GK_TARGET_UNC] = { "target-unc", LOW,
         "the target lies on another machine", NULL },
     [GK_TARGET_WEBDAV] = { "target-webdav", HIGH,
         "the target is fetched from a web server", "CVE-2025-33053" },
+    [GK_TARGET_REMOTE_PROGRAM] = { "target-remote-program", HIGH,
+        "the target is a program or script on another machine", "ATT&CK T1204.002" },
     [GK_TARGET_TRAILING_DOT_OR_SPACE] = { "target-trailing-dot-or-space", HIGH,
         "a dot or blank that ends a part of the target makes Windows rewrite the shortcut and forget where it came from", "CVE-2024-38217" },
     [GK_TARGET_PADDED] = { "target-padded", HIGH,
@@ -67,19 +78,21 @@ const GkIndicator gk_indicators[GK_N_INDICATORS] = {
     [GK_TARGET_RELATIVE_ONLY] = { "target-relative-only", MEDIUM,
         "only a relative path says what is run: it depends on where the shortcut lies", NULL },
     [GK_TARGET_IN_TEMPORARY_FOLDER] = { "target-in-temporary-folder", MEDIUM,
-        "the target lies in a folder that anything may write to", NULL },
+        "the target is a program in a folder that anything may write to", NULL },
     [GK_TARGETS_DISAGREE] = { "targets-disagree", HIGH,
         "the places where the target is written name different programs", "MS-SHLLINK" },
     [GK_TARGET_FOLDERS_DISAGREE] = { "target-folders-disagree", LOW,
         "the places where the target is written name different folders", "MS-SHLLINK" },
     [GK_ICON_REMOTE] = { "icon-remote", HIGH,
         "the icon lies on another machine: showing it tells that machine who looks", "ATT&CK T1187" },
-    [GK_ENVIRONMENT_HALVES_DIFFER] = { "environment-halves-differ", MEDIUM,
+    [GK_ENVIRONMENT_HALVES_DIFFER] = { "environment-halves-differ", LOW,
         "the ANSI and the Unicode form of the target are not the same", "MS-SHLLINK 2.5.4" },
     [GK_ENVIRONMENT_HALF_EMPTY] = { "environment-half-empty", HIGH,
         "only one of the ANSI and the Unicode form of the target is there", "MS-SHLLINK 2.5.4" },
     [GK_ENVIRONMENT_MISSING] = { "environment-missing", MEDIUM,
         "the header promises an environment target that is not there", "MS-SHLLINK 2.5.4" },
+    [GK_TARGET_BY_INSTALLER] = { "target-by-installer", LOW,
+        "Windows Installer says what is run, and may install it first: the target counts for nothing", "MS-SHLLINK 2.5.3" },
     [GK_CONTROL_PANEL_PATH] = { "control-panel-path", CRITICAL,
         "a Control Panel item with a path of its own makes Windows load that file when the icon is shown", "CVE-2010-2568" },
     [GK_SPECIAL_FOLDER_CONTROL_PANEL] = { "special-folder-control-panel", HIGH,
@@ -105,8 +118,10 @@ const GkIndicator gk_indicators[GK_N_INDICATORS] = {
         "extra data whose size is not the published one", "MS-SHLLINK 2.5" },
     [GK_BLOCK_REPEATED] = { "block-repeated", MEDIUM,
         "extra data of one kind more than once: readers may take one or the other", "MS-SHLLINK 2.5" },
+    [GK_BLOCK_PAYLOAD] = { "block-payload", MEDIUM,
+        "extra data holds what is no property: a program, a script, or something else", "ATT&CK T1027.009" },
 
-    [GK_SHOW_MINIMISED] = { "show-minimised", MEDIUM,
+    [GK_SHOW_MINIMISED] = { "show-minimised", LOW,
         "the window starts minimised, out of sight", "ATT&CK T1564.003" },
     [GK_CONSOLE_OUT_OF_SIGHT] = { "console-out-of-sight", MEDIUM,
         "the console window is placed or sized so that it is not seen", "ATT&CK T1564.003" },
@@ -186,7 +201,7 @@ gk_findings_verdict (const GkFindings *findings)
 {
     if (count (findings, CRITICAL) >= 1 || count (findings, HIGH) >= 2)
         return GK_VERDICT_MALICIOUS;
-    if (count (findings, HIGH) == 1 || count (findings, MEDIUM) >= 2)
+    if (count (findings, HIGH) == 1 || count (findings, MEDIUM) >= 1)
         return GK_VERDICT_SUSPICIOUS;
     return GK_VERDICT_CLEAN;
 }
@@ -224,6 +239,17 @@ gk_findings_why (const GkFindings *findings)
                             weighing == 2 ? "sign like that" : "signs like that");
 }
 
+static void
+set_detail (JsonObject *object, const char *detail)
+{
+    gboolean cut = g_utf8_strlen (detail, -1) > DETAIL_SHOWN;
+    g_autofree char *shown = g_utf8_substring (detail, 0, cut ? DETAIL_SHOWN : -1);
+
+    json_object_set_string_member (object, "detail", shown);
+    if (cut)
+        json_object_set_boolean_member (object, "detail_cut", TRUE);
+}
+
 JsonArray *
 gk_findings_to_json (const GkFindings *findings)
 {
@@ -238,7 +264,7 @@ gk_findings_to_json (const GkFindings *findings)
         json_object_set_string_member (object, "id", indicator->id);
         json_object_set_string_member (object, "severity",
                                        gk_severity_to_string (indicator->severity));
-        json_object_set_string_member (object, "detail", findings->details[i]->str);
+        set_detail (object, findings->details[i]->str);
         json_object_set_string_member (object, "meaning", indicator->meaning);
         if (indicator->reference)
             json_object_set_string_member (object, "reference", indicator->reference);

@@ -5,11 +5,12 @@
  * findings by one rule:
  *
  *   malicious    one critical, or two different high ones
- *   suspicious   one high, or two different medium ones
+ *   suspicious   one high or medium
  *   clean        anything less
  *
- * `high` is for what no harmless shortcut of a sample of 960 had, `medium` for what few had or what
- * is a mere matter of size, `low` for what a reader wants to know. Pure, one thread. */
+ * `low` is for what harmless shortcuts have too: of a sample of 960, and others of everyday use.
+ * `medium` and above are for what none of those had: `high` where it is a way of attack, `medium`
+ * where it is only odd. Pure, one thread. */
 #pragma once
 
 #include "base/verdict.h"
@@ -26,6 +27,7 @@ typedef enum {
     GK_ARGUMENTS_INVISIBLE,
     GK_ARGUMENTS_ENCODED_COMMAND,
     GK_ARGUMENTS_FETCH,
+    GK_ARGUMENTS_REMOTE,
     GK_ARGUMENTS_URL,
     GK_ARGUMENTS_RUN_BUILTIN,
     GK_ARGUMENTS_HIDE_WINDOW,
@@ -42,9 +44,12 @@ typedef enum {
     /* Target and icon */
     GK_BUILTIN_WITH_ARGUMENTS,
     GK_BUILTIN_WITH_URL,
+    GK_BUILTIN_OUT_OF_SIGHT,
+    GK_BUILTIN_BY_SHORT_NAME,
     GK_PROGRAM_BEHIND_DOCUMENT_ICON,
     GK_TARGET_UNC,
     GK_TARGET_WEBDAV,
+    GK_TARGET_REMOTE_PROGRAM,
     GK_TARGET_TRAILING_DOT_OR_SPACE,
     GK_TARGET_PADDED,
     GK_TARGET_RELATIVE_ONLY,
@@ -55,6 +60,7 @@ typedef enum {
     GK_ENVIRONMENT_HALVES_DIFFER,
     GK_ENVIRONMENT_HALF_EMPTY,
     GK_ENVIRONMENT_MISSING,
+    GK_TARGET_BY_INSTALLER,
     GK_CONTROL_PANEL_PATH,
     GK_SPECIAL_FOLDER_CONTROL_PANEL,
     /* Structure */
@@ -68,6 +74,7 @@ typedef enum {
     GK_UNKNOWN_BLOCK,
     GK_BLOCK_ODD_SIZE,
     GK_BLOCK_REPEATED,
+    GK_BLOCK_PAYLOAD,
     /* How it runs, and where it was made */
     GK_SHOW_MINIMISED,
     GK_CONSOLE_OUT_OF_SIGHT,
@@ -106,5 +113,6 @@ GkVerdict gk_findings_verdict (const GkFindings *findings);
 /* Returns: (transfer full): one sentence on what led to the verdict; %NULL where nothing did */
 char *gk_findings_why (const GkFindings *findings);
 
-/* Returns: (transfer full): `[{id,severity,detail,meaning,reference}]`, worst first */
+/* Returns: (transfer full): `[{id,severity,detail,meaning,reference}]`, worst first. A detail of
+ * more than a line or two is cut, and `detail_cut` is true. */
 JsonArray *gk_findings_to_json (const GkFindings *findings);

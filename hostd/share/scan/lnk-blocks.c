@@ -8,6 +8,7 @@ enum {
     UNICODE_PATH = 260,
     FACE_NAME = 32,
     MACHINE = 16,
+    STORE_VERSION = 0x53505331, /* "1SPS" */
     TIMES_1601_TO_1582 = 0x146bf33e42c000, /* 100 ns from UUID time's start to FILETIME's */
 };
 
@@ -117,8 +118,10 @@ read_properties (GkLnk *lnk, GkLnkReading reading, GkLnkBlock *block, GkCursor a
     guint32 size;
 
     while ((size = gk_cursor_u32 (&at)) >= 4 && !at.broken) {
-        gk_cursor_skip (&at, size - 4);
-        block->n_stores++;
+        GkCursor store = gk_cursor_take (&at, size - 4);
+
+        block->stores.foreign |= gk_cursor_u32 (&store) != STORE_VERSION;
+        block->stores.n++;
     }
     if (at.broken)
         gk_lnk_damaged (lnk, reading, block->offset, "a property store leaves its block");

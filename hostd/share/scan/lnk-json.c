@@ -5,7 +5,22 @@
 
 #include <assert.h>
 
-enum { HOTKEY_F1 = 0x70, HOTKEY_F24 = 0x87 };
+/* Whoever made the file has a say in how long the answer is, and an answer that is too long is none
+ * at all. So texts and lists are cut here, and only here: the findings are of the whole. */
+enum {
+    ARGUMENTS_SHOWN = 64 * 1024, /* characters: all that a shortcut can have, escapes apart */
+    TEXT_SHOWN = 4 * 1024,
+    TEXTS_SHOWN = 128 * 1024, /* of all texts but the arguments */
+    ITEMS_SHOWN = 128, /* of all lists */
+    HOTKEY_F1 = 0x70,
+    HOTKEY_F24 = 0x87,
+};
+
+/* What is left to show. */
+typedef struct {
+    glong characters;
+    guint items;
+} Room;
 
 static const gint64 seconds_1601_to_1970 = 11644473600;
 
@@ -50,6 +65,7 @@ static_assert (G_N_ELEMENTS (string_keys) == GK_LNK_N_STRINGS, "every string has
 
 static const char *const source_keys[] = {
     [GK_LNK_BY_ENVIRONMENT] = "environment",
+    [GK_LNK_BY_VISTA_ITEMS] = "item_list_block",
     [GK_LNK_BY_ITEMS] = "items",
     [GK_LNK_BY_LINK_INFO] = "link_info",
     [GK_LNK_BY_RELATIVE_PATH] = "relative_path",
@@ -68,6 +84,30 @@ set_text (JsonObject *object, const char *key, const char *text)
         json_object_set_string_member (object, key, text);
     else
         json_object_set_null_member (object, key);
+}
+
+/* Where it is cut, `KEY_cut` is true beside it. */
+static void
+set_cut_text (JsonObject *object, const char *key, const char *text, glong most)
+{
+    glong length = text ? g_utf8_strlen (text, -1) : 0;
+    g_autofree char *shown = length > most ? g_utf8_substring (text, 0, most) : NULL;
+    g_autofree char *cut = g_strconcat (key, "_cut", NULL);
+
+    set_text (object, key, shown ? shown : text);
+    if (shown)
+        json_object_set_boolean_member (object, cut, TRUE);
+}
+
+/* A text of the file's. */
+static void
+set_their_text (JsonObject *object, const char *key, const char *text, Room *room)
+{
+    glong most = MIN (room->characters, TEXT_SHOWN);
+
+    set_cut_text (object, key, text, most);
+    if (text)
+        room->characters -= MIN (g_utf8_strlen (text, -1), most);
 }
 
 /* Null where there is none; what is no time that people write stays a number. Not with
@@ -145,35 +185,43 @@ header_to_json (const GkLnkHeader *header)
     return object;
 }
 
-static JsonArray *
-items_to_json (const GkLnkItems *items)
+static JsonObject *
+item_to_json (const GkLnkItem *item, Room *room)
+{
+    JsonObject *object = json_object_new ();
+
+    json_object_set_string_member (object, "kind", item_kinds[item->kind]);
+    json_object_set_int_member (object, "type", item->type);
+    json_object_set_int_member (object, "offset", (gint64) item->offset);
+    json_object_set_int_member (object, "size", item->size);
+    set_their_text (object, "name", item->name.utf8, room);
+    if (item->short_name.utf8)
+        set_their_text (object, "short_name", item->short_name.utf8, room);
+    if (item->guid)
+        set_text (object, "guid", item->guid);
+    if (item->kind == GK_ITEM_FILE) {
+        json_object_set_int_member (object, "file_size", item->file_size);
+        json_object_set_int_member (object, "attributes", item->attributes);
+    }
+    return object;
+}
+
+/* As many as there is room for; `items_count` says how many there are. */
+static void
+set_items (JsonObject *object, const GkLnkItems *items, Room *room)
 {
     JsonArray *array = json_array_new ();
+    guint n = items->items ? items->items->len : 0;
 
-    for (guint i = 0; items->items && i < items->items->len; i++) {
-        const GkLnkItem *item = &g_array_index (items->items, GkLnkItem, i);
-        JsonObject *object = json_object_new ();
-
-        json_object_set_string_member (object, "kind", item_kinds[item->kind]);
-        json_object_set_int_member (object, "type", item->type);
-        json_object_set_int_member (object, "offset", (gint64) item->offset);
-        json_object_set_int_member (object, "size", item->size);
-        set_text (object, "name", item->name.utf8);
-        if (item->short_name.utf8)
-            set_text (object, "short_name", item->short_name.utf8);
-        if (item->guid)
-            set_text (object, "guid", item->guid);
-        if (item->kind == GK_ITEM_FILE) {
-            json_object_set_int_member (object, "file_size", item->file_size);
-            json_object_set_int_member (object, "attributes", item->attributes);
-        }
-        json_array_add_object_element (array, object);
-    }
-    return array;
+    for (guint i = 0; i < n && room->items > 0; i++, room->items--)
+        json_array_add_object_element (
+            array, item_to_json (&g_array_index (items->items, GkLnkItem, i), room));
+    json_object_set_array_member (object, "items", array);
+    json_object_set_int_member (object, "items_count", n);
 }
 
 static JsonObject *
-info_to_json (const GkLnkInfo *info)
+info_to_json (const GkLnkInfo *info, Room *room)
 {
     static const char *const drives[] = { "unknown", "no-root", "removable", "fixed",
                                           "remote",  "cd-rom",  "ram-disk" };
@@ -185,17 +233,17 @@ info_to_json (const GkLnkInfo *info)
     set_text (object, "drive",
               info->drive_type < G_N_ELEMENTS (drives) ? drives[info->drive_type] : "unknown");
     json_object_set_int_member (object, "serial", info->serial);
-    set_text (object, "label", info->label.utf8);
-    set_text (object, "local_path", info->local.utf8);
-    set_text (object, "share", info->share.utf8);
-    set_text (object, "device", info->device.utf8);
-    set_text (object, "suffix", info->suffix.utf8);
-    set_text (object, "path", info->path);
+    set_their_text (object, "label", info->label.utf8, room);
+    set_their_text (object, "local_path", info->local.utf8, room);
+    set_their_text (object, "share", info->share.utf8, room);
+    set_their_text (object, "device", info->device.utf8, room);
+    set_their_text (object, "suffix", info->suffix.utf8, room);
+    set_their_text (object, "path", info->path, room);
     return object;
 }
 
 static void
-console_to_json (JsonObject *object, const GkLnkConsole *console)
+console_to_json (JsonObject *object, const GkLnkConsole *console, Room *room)
 {
     json_object_set_int_member (object, "window_columns", console->window_columns);
     json_object_set_int_member (object, "window_rows", console->window_rows);
@@ -204,13 +252,13 @@ console_to_json (JsonObject *object, const GkLnkConsole *console)
     json_object_set_int_member (object, "fill", console->fill);
     json_object_set_boolean_member (object, "full_screen", console->full_screen != 0);
     json_object_set_boolean_member (object, "auto_position", console->auto_position != 0);
-    set_text (object, "font", console->font.utf8);
+    set_their_text (object, "font", console->font.utf8, room);
 }
 
 static void
-tracker_to_json (JsonObject *object, const GkLnkTracker *tracker)
+tracker_to_json (JsonObject *object, const GkLnkTracker *tracker, Room *room)
 {
-    set_text (object, "machine", tracker->machine.utf8);
+    set_their_text (object, "machine", tracker->machine.utf8, room);
     set_text (object, "mac", *tracker->mac ? tracker->mac : NULL);
     set_time (object, "created", tracker->created);
     set_text (object, "droid_volume", tracker->droid_volume.utf8);
@@ -220,23 +268,23 @@ tracker_to_json (JsonObject *object, const GkLnkTracker *tracker)
 }
 
 static void
-content_to_json (JsonObject *object, const GkLnkBlock *block)
+content_to_json (JsonObject *object, const GkLnkBlock *block, Room *room)
 {
     switch (block->content) {
     case GK_BLOCK_UNKNOWN:
         break;
     case GK_BLOCK_PATHS:
-        set_text (object, "ansi", block->paths.ansi.utf8);
-        set_text (object, "unicode", block->paths.unicode.utf8);
+        set_their_text (object, "ansi", block->paths.ansi.utf8, room);
+        set_their_text (object, "unicode", block->paths.unicode.utf8, room);
         break;
     case GK_BLOCK_CONSOLE:
-        console_to_json (object, &block->console);
+        console_to_json (object, &block->console, room);
         break;
     case GK_BLOCK_CODE_PAGE:
         json_object_set_int_member (object, "code_page", block->code_page);
         break;
     case GK_BLOCK_TRACKER:
-        tracker_to_json (object, &block->tracker);
+        tracker_to_json (object, &block->tracker, room);
         break;
     case GK_BLOCK_SPECIAL_FOLDER:
         json_object_set_int_member (object, "folder", block->special.id);
@@ -247,20 +295,20 @@ content_to_json (JsonObject *object, const GkLnkBlock *block)
         json_object_set_int_member (object, "item_offset", block->known.offset);
         break;
     case GK_BLOCK_SHIM:
-        set_text (object, "layer", block->shim.utf8);
+        set_their_text (object, "layer", block->shim.utf8, room);
         break;
     case GK_BLOCK_PROPERTIES:
-        json_object_set_int_member (object, "stores", block->n_stores);
+        json_object_set_int_member (object, "stores", block->stores.n);
         break;
     case GK_BLOCK_ITEMS:
-        json_object_set_array_member (object, "items", items_to_json (&block->items));
-        set_text (object, "path", block->items.path);
+        set_items (object, &block->items, room);
+        set_their_text (object, "path", block->items.path, room);
         break;
     }
 }
 
 static JsonArray *
-blocks_to_json (const GArray *blocks)
+blocks_to_json (const GArray *blocks, Room *room)
 {
     JsonArray *array = json_array_new ();
 
@@ -274,7 +322,7 @@ blocks_to_json (const GArray *blocks)
         json_object_set_string_member (object, "name", block->name);
         json_object_set_int_member (object, "size", block->size);
         json_object_set_int_member (object, "offset", (gint64) block->offset);
-        content_to_json (object, block);
+        content_to_json (object, block, room);
         json_array_add_object_element (array, object);
     }
     return array;
@@ -302,24 +350,27 @@ set_overlay (JsonObject *object, const GkLnk *lnk, const GkLnkView *view, const 
 
 /* What both the link itself and its two views say: @view's. */
 static void
-set_view (JsonObject *object, const GkLnkView *view)
+set_view (JsonObject *object, const GkLnkView *view, glong arguments_shown, Room *room)
 {
-    set_text (object, "target", gk_lnk_target (view));
+    set_their_text (object, "target", gk_lnk_target (view), room);
     for (guint i = 0; i < GK_LNK_ICON; i++)
-        set_text (object, string_keys[i], view->strings[i].utf8);
-    set_text (object, string_keys[GK_LNK_ICON], view->icon);
+        if (i == GK_LNK_ARGUMENTS)
+            set_cut_text (object, string_keys[i], view->strings[i].utf8, arguments_shown);
+        else
+            set_their_text (object, string_keys[i], view->strings[i].utf8, room);
+    set_their_text (object, string_keys[GK_LNK_ICON], view->icon, room);
 }
 
 static JsonObject *
-view_to_json (const GkLnk *lnk, const GkLnkView *view, const guint8 *data, gsize size)
+view_to_json (const GkLnk *lnk, const GkLnkView *view, const guint8 *data, gsize size, Room *room)
 {
     JsonObject *object = json_object_new (), *counts = json_object_new ();
     JsonObject *targets = json_object_new ();
 
-    set_view (object, view);
+    set_view (object, view, TEXT_SHOWN, room);
     for (guint i = 0; i < GK_LNK_N_SOURCES; i++)
         if (view->targets[i])
-            set_text (targets, source_keys[i], view->targets[i]);
+            set_their_text (targets, source_keys[i], view->targets[i], room);
     json_object_set_object_member (object, "targets", targets);
     for (guint i = 0; i < GK_LNK_N_STRINGS; i++)
         if (view->strings[i].utf8)
@@ -354,21 +405,24 @@ damage_to_json (const GkLnk *lnk)
 JsonObject *
 gk_lnk_to_json (const GkLnk *lnk, const guint8 *data, gsize size)
 {
-    const GkLnkView *ours = &lnk->views[GK_LNK_WINDOWS];
-    JsonObject *object = json_object_new ();
+    const GkLnkView *ours = &lnk->views[GK_LNK_WINDOWS], *spec = &lnk->views[GK_LNK_SPEC];
+    JsonObject *object = json_object_new (), *our_view, *spec_view;
+    Room room = { TEXTS_SHOWN, ITEMS_SHOWN };
 
-    set_view (object, ours);
+    /* First what says what is run: nothing else may take its room. */
+    set_view (object, ours, ARGUMENTS_SHOWN, &room);
+    our_view = view_to_json (lnk, ours, data, size, &room);
+    spec_view = view_to_json (lnk, spec, data, size, &room);
     set_text (object, "target_source",
               ours->source < GK_LNK_N_SOURCES ? source_keys[ours->source] : NULL);
     set_text (object, "show", show_name (lnk->header.show));
     json_object_set_object_member (object, "header", header_to_json (&lnk->header));
-    json_object_set_array_member (object, "items", items_to_json (&lnk->items));
-    json_object_set_object_member (object, "link_info", info_to_json (&lnk->info));
-    json_object_set_array_member (object, "blocks", blocks_to_json (ours->blocks));
+    set_items (object, &lnk->items, &room);
+    json_object_set_object_member (object, "link_info", info_to_json (&lnk->info, &room));
+    json_object_set_array_member (object, "blocks", blocks_to_json (ours->blocks, &room));
     set_overlay (object, lnk, ours, data, size);
-    json_object_set_object_member (object, "windows_view", view_to_json (lnk, ours, data, size));
-    json_object_set_object_member (object, "spec_view",
-                                   view_to_json (lnk, &lnk->views[GK_LNK_SPEC], data, size));
+    json_object_set_object_member (object, "windows_view", our_view);
+    json_object_set_object_member (object, "spec_view", spec_view);
     json_object_set_array_member (object, "damage", damage_to_json (lnk));
     return object;
 }

@@ -123,12 +123,14 @@ static void
 find_targets (GkLnk *lnk, GkLnkView *view)
 {
     const GkLnkBlock *environment = gk_lnk_block (view, GK_SIGNATURE_ENVIRONMENT);
+    const GkLnkBlock *vista = gk_lnk_block (view, GK_SIGNATURE_ITEM_LIST);
     const GkText *relative = &view->strings[GK_LNK_RELATIVE_PATH];
 
     if (environment && (lnk->header.flags & GK_LNK_HAS_EXP_STRING))
         view->targets[GK_LNK_BY_ENVIRONMENT] = gk_text_empty (&environment->paths.unicode)
                                                    ? environment->paths.ansi.utf8
                                                    : environment->paths.unicode.utf8;
+    view->targets[GK_LNK_BY_VISTA_ITEMS] = vista ? vista->items.path : NULL;
     view->targets[GK_LNK_BY_ITEMS] = lnk->items.path;
     /* The flag does not take the structure out of the file, it only makes it count for nothing. */
     if (!(lnk->header.flags & GK_LNK_FORCE_NO_LINK_INFO))

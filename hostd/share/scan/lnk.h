@@ -31,6 +31,7 @@ enum {
     GK_LNK_IS_UNICODE = 1 << 7,
     GK_LNK_FORCE_NO_LINK_INFO = 1 << 8,
     GK_LNK_HAS_EXP_STRING = 1 << 9,
+    GK_LNK_HAS_DARWIN_ID = 1 << 12,
     GK_LNK_RUN_AS_USER = 1 << 13,
     GK_LNK_HAS_EXP_ICON = 1 << 14,
 };
@@ -49,6 +50,7 @@ typedef enum {
 /* Where a target may be written, in the order in which Windows takes the first that is there. */
 typedef enum {
     GK_LNK_BY_ENVIRONMENT,
+    GK_LNK_BY_VISTA_ITEMS, /* the extra data's list takes the place of the link's own */
     GK_LNK_BY_ITEMS,
     GK_LNK_BY_LINK_INFO,
     GK_LNK_BY_RELATIVE_PATH,
@@ -145,7 +147,10 @@ typedef struct {
             guint32 offset;
         } known;
         GkText shim;
-        guint n_stores; /* of properties */
+        struct {
+            guint n;
+            gboolean foreign; /* one is of another make than the published */
+        } stores;             /* of properties */
         GkLnkItems items;
     };
 } GkLnkBlock;
@@ -155,8 +160,10 @@ enum {
     GK_SIGNATURE_ENVIRONMENT = 0xa0000001,
     GK_SIGNATURE_TRACKER = 0xa0000003,
     GK_SIGNATURE_SPECIAL_FOLDER = 0xa0000005,
+    GK_SIGNATURE_DARWIN = 0xa0000006,
     GK_SIGNATURE_ICON_ENVIRONMENT = 0xa0000007,
     GK_SIGNATURE_KNOWN_FOLDER = 0xa000000b,
+    GK_SIGNATURE_ITEM_LIST = 0xa000000c,
 };
 
 typedef struct {

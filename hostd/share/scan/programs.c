@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Letters before the `~` of a short name; Windows takes two and a checksum where many are alike. */
+enum { SHORT_LEAST = 3, SHORT_MOST = 6 };
+
 /* After the LOLBAS list: those that run code or fetch it when told to. `word`: the name is worth
  * looking for in other text, being no everyday word. */
 static const struct {
@@ -122,6 +125,10 @@ static const struct {
     { "sct",        TRUE },
     { "sh",         TRUE },
     { "py",         TRUE },
+    { "wsc",        TRUE },
+    { "inf",        FALSE},
+    { "xll",        FALSE},
+    { "appref-ms",  FALSE},
 };
 
 /* Programs whose icon says "this is a document" or "this is your browser". */
@@ -211,6 +218,20 @@ stem_length (const char *program)
     return size > 4 && g_ascii_strcasecmp (program + size - 4, ".exe") == 0 ? size - 4 : size;
 }
 
+const char *
+gk_program_by_short_name (const char *program)
+{
+    gsize letters = strcspn (program, "~");
+
+    if (!program[letters] || !g_ascii_isdigit (program[letters + 1]) || letters < SHORT_LEAST ||
+        letters > SHORT_MOST)
+        return NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS (builtins); i++)
+        if (g_ascii_strncasecmp (builtins[i].name, program, letters) == 0)
+            return builtins[i].name;
+    return NULL;
+}
+
 gboolean
 gk_program_is_builtin (const char *program)
 {
@@ -220,6 +241,20 @@ gk_program_is_builtin (const char *program)
         if (strlen (builtins[i].name) == size &&
             g_ascii_strncasecmp (builtins[i].name, program, size) == 0)
             return TRUE;
+    return gk_program_by_short_name (program) != NULL;
+}
+
+gboolean
+gk_program_is_browser (const char *program)
+{
+    static const char *const browsers[] = {
+        "chrome.exe",   "chrome_proxy.exe", "msedge.exe", "msedge_proxy.exe", "firefox.exe",
+        "iexplore.exe", "brave.exe",        "opera.exe",  "vivaldi.exe",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (browsers); i++)
+        if (g_ascii_strcasecmp (browsers[i], program) == 0)
+            return TRUE;
     return FALSE;
 }
 
@@ -228,6 +263,21 @@ is_word_at (const char *text, const char *at, gsize length)
 {
     return (at == text || !g_ascii_isalnum (at[-1])) && !g_ascii_isalnum (at[length]) &&
            at[length] != '_';
+}
+
+static const char *
+short_name_in_text (const char *text)
+{
+    for (const char *tilde = strchr (text, '~'); tilde; tilde = strchr (tilde + 1, '~')) {
+        const char *from = tilde, *name;
+
+        while (from > text && g_ascii_isalnum (from[-1]))
+            from--;
+        name = gk_program_by_short_name (from);
+        if (name)
+            return name;
+    }
+    return NULL;
 }
 
 const char *
@@ -241,7 +291,7 @@ gk_program_in_text (const char *text)
             if (is_word_at (text, at, strlen (name)))
                 return name;
     }
-    return NULL;
+    return short_name_in_text (text);
 }
 
 /* The ending behind the last dot of the last component, without the blanks Windows drops. */
@@ -312,7 +362,9 @@ behind_slashes (const char *path)
     if (!two)
         return NULL;
     if ((path[2] == '?' || path[2] == '.') && (path[3] == '\\' || path[3] == '/'))
-        return g_ascii_strncasecmp (path + 4, "unc\\", 4) == 0 ? path + 8 : NULL;
+        return g_ascii_strncasecmp (path + 4, "unc", 3) == 0 && path[7] && strchr ("\\/", path[7])
+                   ? path + 8
+                   : NULL;
     return path + 2;
 }
 

@@ -14,8 +14,15 @@ const char *gk_path_last (const char *path);
 char *gk_path_program (const char *path);
 
 /* Whether @program (as of gk_path_program(), with or without `.exe`) comes with Windows and runs
- * what its arguments say. */
+ * what its arguments say; a short name that may be one's counts. */
 gboolean gk_program_is_builtin (const char *program);
+
+/* The first built-in program that @program may be the short (8.3) name of, as `powers~1.exe` is of
+ * powershell; %NULL: none, or it is no short name. */
+const char *gk_program_by_short_name (const char *program);
+
+/* Whether @program is a browser: addresses are what its arguments are for. */
+gboolean gk_program_is_browser (const char *program);
 
 /* The first built-in program that @text, in lower case, has as a word, or %NULL. Names that are
  * also everyday words are left out. */
