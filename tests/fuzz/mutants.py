@@ -80,7 +80,8 @@ class Mutants(unittest.TestCase):
     def test_the_costliest_shortcuts_stay_in_time(self):
         """what is costly on purpose is answered in time"""
         cases = (" " * 65535, "-e " * 21845, "/e/e" * 16383, "-enc " + "A" * 65530, "http://" * 9362, ".lnk del " * 7281,
-                 "a^" * 32767, "\0" * 65535, "\ud800" * 65535, "\u202e" * 65535, "powershell" * 6553)
+                 "a^" * 32767, "\0" * 65535, "\ud800" * 65535, "\u202e" * 65535, "powershell" * 6553,
+                 "=\\\\a" * 16383, "//a/" + "\u20ac" * 9000, "a://" * 16383, "-w " * 21845, "a~1 " * 16383, "'+" * 32767)
         for i, text in enumerate(cases):
             with self.subTest(i):
                 data = m.windows_like(r"C:\Windows\System32\cmd.exe", arguments=text, name=text, icon=text,
