@@ -175,6 +175,7 @@ HARMLESS = {
     "a folder": ("Music.lnk", m.link(m.items(m.root(), m.volume("D:\\"), m.entry("Music", folder=True)), m.info("D:\\Music"))),
     "a drive": ("D.lnk", m.link(m.items(m.root(), m.volume("D:\\")), m.info("D:\\"))),
     "a short name with a long one": ("a.lnk", m.link(m.items(m.root(), m.volume(), m.entry("Long Program.exe", short="LONGPR~1.EXE")), m.info("C:\\Long Program.exe"))),
+    "a short name like a built-in program's": ("a.lnk", m.link(m.items(m.root(), m.volume(), m.entry("Installer.exe", short="INSTAL~1.EXE")), m.info("C:\\INSTAL~1.EXE"), arguments="-x")),
     "Unicode names": ("日本.lnk", m.link(m.items(m.root(), m.volume(), m.entry("日本.exe")), m.info("C:\\日本.exe", unicode=True), name="説明")),
     "made on a Korean Windows": ("보고서.lnk", m.link(m.items(m.root(), m.volume(), m.entry("보고서.exe")), m.info("C:\\보고서.exe", page="cp949"), name="보고서")),
     "a variable for the command prompt": ("Prompt.lnk", m.windows_like(CMD, [m.environment("%ComSpec%")], flags=m.EXP_STRING)),

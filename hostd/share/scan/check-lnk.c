@@ -184,14 +184,16 @@ check_running (const GkLook *look)
 }
 
 /* The first built-in program that a target of @view names, for which of them is run is not ours to
- * bet on; else the target's own. */
+ * bet on; else the target's own. A short name that may be one's counts only where it is the first:
+ * behind a long name it is that one's. */
 static char *
 program_of (const GkLnkView *view)
 {
     for (guint i = 0; i < GK_LNK_N_SOURCES; i++) {
         g_autofree char *program = view->targets[i] ? gk_path_program (view->targets[i]) : NULL;
 
-        if (program && gk_program_is_builtin (program))
+        if (program && gk_program_is_builtin (program) &&
+            (i == view->source || !gk_program_by_short_name (program)))
             return g_steal_pointer (&program);
     }
     return gk_path_program (gk_lnk_target (view) ? gk_lnk_target (view) : "");
