@@ -144,8 +144,6 @@ gk_dir_ensure (const char *path, mode_t mode, GError **error)
 {
     if (g_mkdir_with_parents (path, (int) mode) < 0)
         return gk_set_errno (error, errno, "cannot make directory %s", path);
-    if (chmod (path, mode) < 0)
-        return gk_set_errno (error, errno, "cannot set the mode of %s", path);
     return TRUE;
 }
 

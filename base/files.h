@@ -46,7 +46,7 @@ gboolean gk_fd_write_all (int fd, const void *data, gsize size, GError **error);
 gboolean gk_fd_copy (int from, int to, guint64 max, GCancellable *cancellable, char **ret_sha256,
                      guint64 *ret_size, GError **error);
 
-/* Makes @path and its parents with @mode, if they are not there; sets @mode on an existing @path. */
+/* Makes @path and its parents with @mode, less the umask; one that is there is left as it is. */
 gboolean gk_dir_ensure (const char *path, mode_t mode, GError **error);
 
 /**

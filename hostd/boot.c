@@ -258,10 +258,15 @@ gk_halt (GkDisposable *disposable)
 
     if (disposable->vm)
         gk_vm_destroy (disposable->vm, &domain);
+    /* While it may live, nothing is taken from under it; the next try begins here again. */
+    if (!report_resistance (disposable->id, "domain", domain)) {
+        gk_disposable_record (disposable, "cleanup-incomplete", NULL);
+        return FALSE;
+    }
     g_clear_pointer (&disposable->vm, gk_vm_free);
+    disposable->boots++;
     gk_bridge_remove (disposable->host->bridge, disposable->id, &nic);
-    ok = report_resistance (disposable->id, "domain", domain) &
-         report_resistance (disposable->id, "rules", nic) &
+    ok = report_resistance (disposable->id, "rules", nic) &
          remove_remains (disposable->id, disposable->folder, disposable->tap);
     if (!ok)
         gk_disposable_record (disposable, "cleanup-incomplete", NULL);

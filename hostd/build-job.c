@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/build-job.h"
 
+#include "base/escape.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "base/paths.h"
@@ -39,15 +40,25 @@ find_recipe (GkHost *host, const char *name, GError **error)
     return NULL;
 }
 
-/* genkan-build tells its progress in JSON, a line each. */
+/* What genkan-build says: progress in JSON, a line each, and the reason in words where it fails. */
+typedef struct {
+    GkJob *job;
+    char *reason; /* the last line that was no progress */
+} Saying;
+
 static void
 on_line (const char *line, gpointer data)
 {
+    Saying *saying = data;
     g_autoptr (JsonObject) object = gk_json_parse (line, strlen (line), LINE_MAX_BYTES, NULL);
     const char *what = object ? gk_json_string (object, "what", NULL) : NULL;
 
-    if (what)
-        gk_job_progress (data, (guint) gk_json_int (object, "percent", 255), "%s", what);
+    if (what) {
+        gk_job_progress (saying->job, (guint) gk_json_int (object, "percent", 255), "%s", what);
+        return;
+    }
+    g_free (saying->reason);
+    saying->reason = gk_escape (line, -1);
 }
 
 static void
@@ -63,28 +74,41 @@ sweep (GkHost *host, const char *program)
         g_warning ("cannot clean up after a build: %s", error->message);
 }
 
+static gboolean
+run_build (GkHost *host, const char *recipe, GkJob *job, GError **error)
+{
+    g_autofree char *program = gk_program_path ("genkan-build");
+    const char *mirror = host->config->mirror;
+    const char *argv[] = {
+        program, recipe, "--state-dir", host->state_dir, mirror ? "--mirror" : NULL, mirror, NULL
+    };
+    Saying saying = { .job = job };
+    GkSpawn spec = {
+        .argv = argv, .input = -1, .max_output = OUTPUT_MAX, .on_line = on_line, .data = &saying
+    };
+    g_autoptr (GError) local = NULL;
+    gboolean ok = gk_spawn (&spec, gk_job_cancellable (job), NULL, NULL, NULL, &local);
+
+    if (!ok) {
+        sweep (host, program);
+        if (saying.reason && g_error_matches (local, G_IO_ERROR, G_IO_ERROR_FAILED))
+            g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, saying.reason);
+        else
+            g_propagate_error (error, g_steal_pointer (&local));
+    }
+    g_free (saying.reason);
+    return ok;
+}
+
 JsonObject *
 gk_image_build_run (GkJob *job, gpointer data, GError **error)
 {
     GkImageJob *wish = data;
-    g_autofree char *program = gk_program_path ("genkan-build");
     g_autofree char *recipe = find_recipe (wish->host, wish->name, error);
-    const char *mirror = wish->host->config->mirror;
-    const char *argv[] = {
-        program, recipe, "--state-dir", wish->host->state_dir, mirror ? "--mirror" : NULL,
-        mirror,  NULL
-    };
-    GkSpawn spec = {
-        .argv = argv, .input = -1, .max_output = OUTPUT_MAX, .on_line = on_line, .data = job
-    };
     g_autoptr (GkImage) image = NULL;
 
-    if (!recipe)
+    if (!recipe || !run_build (wish->host, recipe, job, error))
         return NULL;
-    if (!gk_spawn (&spec, gk_job_cancellable (job), NULL, NULL, NULL, error)) {
-        sweep (wish->host, program);
-        return NULL;
-    }
     image = gk_image_load (wish->host->state_dir, wish->name, error);
     return image ? gk_image_to_json (image) : NULL;
 }

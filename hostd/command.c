@@ -18,6 +18,7 @@ enum {
 typedef struct {
     GkDisposable *disposable;
     GkJob *job;
+    guint boot; /* which of the disposable's VMs it runs in */
     gint64 pid, deadline; /* deadline: monotonic; 0: none */
     GkAgentFile *files[STREAMS];
     GkRunEnd end;
@@ -36,7 +37,8 @@ gk_command_free (GkCommand *command)
 static gboolean
 start (Running *running, char **argv, const char *base, GError **error)
 {
-    static const char script[] = "mkdir -p /run/genkan && f=$0 && exec \"$@\" >\"$f.1\" 2>\"$f.2\"";
+    static const char script[] =
+        "mkdir -p /var/tmp/genkan && f=$0 && exec setsid \"$@\" >\"$f.1\" 2>\"$f.2\"";
     g_autoptr (GPtrArray) full = g_ptr_array_new ();
 
     g_ptr_array_add (full, (char *) "/bin/sh");
@@ -50,22 +52,37 @@ start (Running *running, char **argv, const char *base, GError **error)
                           &running->pid, error);
 }
 
+/* They are there when the shell in the guest has come that far. */
+static gboolean
+open_stream (Running *running, guint stream, const char *path, GError **error)
+{
+    for (guint tries = 1;; tries++) {
+        g_autoptr (GError) local = NULL;
+
+        if (!gk_disposable_use_boot (running->disposable, running->boot, error))
+            return FALSE;
+        running->files[stream] = gk_agent_file_open (running->disposable->vm, path, &local);
+        g_mutex_unlock (&running->disposable->work);
+        if (running->files[stream])
+            return TRUE;
+        if (tries == OPEN_TRIES) {
+            g_propagate_error (error, g_steal_pointer (&local));
+            return FALSE;
+        }
+        if (!gk_job_sleep (running->job, PAUSE_FIRST_MS))
+            return !g_cancellable_set_error_if_cancelled (gk_job_cancellable (running->job), error);
+    }
+}
+
 static gboolean
 open_streams (Running *running, const char *base, GError **error)
 {
     for (guint i = 0; i < STREAMS; i++) {
         g_autofree char *path = g_strdup_printf ("%s.%u", base, i + 1);
 
-        for (guint tries = 1; !running->files[i]; tries++) {
-            g_clear_error (error);
-            running->files[i] = gk_agent_file_open (running->disposable->vm, path, error);
-            if (!running->files[i] && tries == OPEN_TRIES)
-                return FALSE;
-            if (!running->files[i] && !gk_job_sleep (running->job, PAUSE_FIRST_MS))
-                return FALSE;
-        }
+        if (!open_stream (running, i, path, error))
+            return FALSE;
     }
-    g_clear_error (error);
     return TRUE;
 }
 
@@ -74,10 +91,10 @@ static gboolean
 pass_on (Running *running, gboolean *ret_any, GError **error)
 {
     *ret_any = FALSE;
-    for (guint i = 0; i < STREAMS; i++) {
+    for (guint i = 0; i < STREAMS && !gk_job_is_owed (running->job); i++) {
         g_autoptr (GBytes) bytes = NULL;
 
-        if (!gk_disposable_use (running->disposable, error))
+        if (!gk_disposable_use_boot (running->disposable, running->boot, error))
             return FALSE;
         bytes = gk_agent_file_read (running->files[i], error);
         g_mutex_unlock (&running->disposable->work);
@@ -86,8 +103,7 @@ pass_on (Running *running, gboolean *ret_any, GError **error)
         if (g_bytes_get_size (bytes) == 0)
             continue;
         *ret_any = TRUE;
-        if (!gk_job_output (running->job, i + 1, bytes, error))
-            return FALSE;
+        gk_job_output (running->job, i + 1, bytes);
     }
     return TRUE;
 }
@@ -98,7 +114,7 @@ ask (Running *running, gboolean *ret_exited, GError **error)
     g_auto (GkAgentExit) exit = { 0 };
     gboolean ok;
 
-    if (!gk_disposable_use (running->disposable, error))
+    if (!gk_disposable_use_boot (running->disposable, running->boot, error))
         return FALSE;
     ok = gk_agent_exec_status (running->disposable->vm, running->pid, &exit, error);
     g_mutex_unlock (&running->disposable->work);
@@ -129,15 +145,19 @@ follow (Running *running, GError **error)
     gint64 last_words = G_MAXINT64;
 
     running->end = GK_RUN_ENDED;
-    while ((!exited || any) && g_get_monotonic_time () < last_words && goes_on (running, exited)) {
+    while ((!exited || any || gk_job_is_owed (running->job)) &&
+           g_get_monotonic_time () < last_words && goes_on (running, exited)) {
+        gboolean owed = gk_job_is_owed (running->job);
+
         if (!exited && !ask (running, &exited, error))
             return FALSE;
-        if (exited && last_words == G_MAXINT64)
+        /* A slow reader is waited for; a writer that the command left behind is not. */
+        if (exited && (owed || last_words == G_MAXINT64))
             last_words = g_get_monotonic_time () + LAST_WORDS_S * G_USEC_PER_SEC;
         if (!pass_on (running, &any, error))
             return FALSE;
         pause = any ? PAUSE_FIRST_MS : MIN (pause * 2, PAUSE_MOST_MS);
-        if (!any && !exited)
+        if (!any && (!exited || owed))
             gk_job_sleep (running->job, pause);
     }
     if (running->end != GK_RUN_ENDED)
@@ -160,21 +180,23 @@ record_command (GkDisposable *disposable, char **argv)
     gk_disposable_record (disposable, "command", members);
 }
 
-/* The guest's room is small: what was read is not kept there. */
+/* Ends a command that did not end by itself, with all of its session, and keeps nothing of what was
+ * read in the guest. */
 static void
-forget_streams (Running *running, const char *base)
+clean_up (Running *running, const char *base)
 {
-    g_autofree char *out = g_strconcat (base, ".1", NULL), *err = g_strconcat (base, ".2", NULL);
-    const char *const argv[] = { "/bin/rm", "-f", out, err, NULL };
+    static const char script[] = "[ -z \"$2\" ] || kill -- \"-$2\"; rm -f \"$1\".1 \"$1\".2";
+    g_autofree char *victim = running->end == GK_RUN_ENDED
+                                  ? g_strdup ("")
+                                  : g_strdup_printf ("%" G_GINT64_FORMAT, running->pid);
+    const char *const argv[] = { "/bin/sh", "-c", script, "sh", base, victim, NULL };
+    gboolean alive = gk_disposable_use_boot (running->disposable, running->boot, NULL);
     gint64 pid = 0;
 
-    if (!gk_disposable_use (running->disposable, NULL)) {
-        for (guint i = 0; i < STREAMS; i++)
-            g_clear_pointer (&running->files[i], gk_agent_file_free);
-        return;
-    }
     for (guint i = 0; i < STREAMS; i++)
-        g_clear_pointer (&running->files[i], gk_agent_file_close);
+        g_clear_pointer (&running->files[i], alive ? gk_agent_file_close : gk_agent_file_free);
+    if (!alive)
+        return;
     gk_agent_exec (running->disposable->vm, argv, FALSE, &pid, NULL);
     g_mutex_unlock (&running->disposable->work);
 }
@@ -182,18 +204,19 @@ forget_streams (Running *running, const char *base)
 static gboolean
 use (Running *running, char **argv, GError **error)
 {
-    g_autofree char *id = gk_id_new (), *base = g_strconcat ("/run/genkan/", id, NULL);
+    g_autofree char *id = gk_id_new (), *base = g_strconcat ("/var/tmp/genkan/", id, NULL);
     gint64 begun = g_get_monotonic_time ();
     gboolean ok;
 
     record_command (running->disposable, argv);
     if (!gk_disposable_use (running->disposable, error))
         return FALSE;
-    ok = start (running, argv, base, error) && open_streams (running, base, error);
+    running->boot = running->disposable->boots;
+    ok = start (running, argv, base, error);
     g_mutex_unlock (&running->disposable->work);
-    ok = ok && follow (running, error);
+    ok = ok && open_streams (running, base, error) && follow (running, error);
     gk_run_record_used (running->disposable, begun);
-    forget_streams (running, base);
+    clean_up (running, base);
     if (ok)
         gk_run_record_end (running->disposable, running->end, running->code, NULL);
     return ok;
@@ -207,7 +230,7 @@ begin (GkCommand *command, GkJob *job, GError **error)
 
     if (command->disposable)
         return gk_disposable_ref (command->disposable);
-    disposable = gk_run_new (command->host, &command->wish, error);
+    disposable = gk_run_new (command->host, &command->wish, job, error);
     if (!disposable)
         return NULL;
     if (gk_run_start (disposable, job, &failed))
@@ -228,7 +251,8 @@ gk_command_run (GkJob *job, gpointer data, GError **error)
     if (!disposable)
         return NULL;
     if (command->wish.timeout)
-        running.deadline = g_get_monotonic_time () + command->wish.timeout * G_USEC_PER_SEC;
+        running.deadline =
+            g_get_monotonic_time () + (gint64) command->wish.timeout * G_USEC_PER_SEC;
     gk_job_progress (job, 100, "running the command");
     if (use (&running, command->argv, &failed))
         return gk_run_close (disposable, command->disposable || command->wish.keep, error);

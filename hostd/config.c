@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/config.h"
 
-G_DEFINE_QUARK (genkan - config - error, gk_config_error)
+G_DEFINE_QUARK (gk - config - error - quark, gk_config_error)
 
 typedef enum { TEXT, NUMBER, SIZE, CHOICE } Kind;
 

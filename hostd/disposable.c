@@ -5,16 +5,16 @@
 #include "base/files.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/users.h"
 #include "hostd/api/error.h"
 #include "hostd/registry.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <string.h>
 
-enum { RECORD_MAX = 1 << 20, RECORD_VERSION = 1 };
+enum { RECORD_MAX = 1 << 20, RECORD_VERSION = 1, NAME_TRIES = 20 };
 
 static const char *const state_names[] = {
     [GK_DISPOSABLE_STARTING] = "starting",   [GK_DISPOSABLE_RUNNING] = "running",
@@ -72,21 +72,19 @@ make (GkHost *host, const GkDisposableWish *wish, GkImage *image, const GkPolicy
     return disposable;
 }
 
-static gboolean
-enter_registry (GkDisposable *disposable, const GkDisposableWish *wish, GError **error)
+/* A name that was made up is made up again while another has it. */
+static void
+find_free_name (GkDisposable *disposable)
 {
-    guint most = disposable->host->config->most_disposables;
-
-    for (guint tries = 0; !wish->name && tries < 20; tries++) {
+    for (guint tries = 0; tries < NAME_TRIES; tries++) {
         g_autoptr (GkDisposable) same =
             gk_registry_find (disposable->host->registry, disposable->name);
 
         if (!same)
-            break;
+            return;
         g_free (disposable->name);
         disposable->name = gk_name_new ();
     }
-    return gk_registry_add (disposable->host->registry, disposable, most, error);
 }
 
 static gboolean
@@ -126,14 +124,14 @@ gk_disposable_new (GkHost *host, const GkDisposableWish *wish, GkImage *image,
         return NULL;
     }
     disposable = make (host, wish, image, policy);
-    if (!enter_registry (disposable, wish, error))
-        return NULL;
-    if (!lay_out (disposable, error) || !record_creation (disposable, error)) {
-        gk_registry_remove (host->registry, disposable);
-        gk_tree_remove_path (disposable->folder, NULL);
-        return NULL;
-    }
-    return g_steal_pointer (&disposable);
+    if (!wish->name)
+        find_free_name (disposable);
+    /* Whoever finds it in the registry finds it whole. */
+    if (lay_out (disposable, error) && record_creation (disposable, error) &&
+        gk_registry_add (host->registry, disposable, host->config->most_disposables, error))
+        return g_steal_pointer (&disposable);
+    gk_tree_remove_path (disposable->folder, NULL);
+    return NULL;
 }
 
 GkDisposable *
@@ -253,21 +251,30 @@ gk_disposable_use (GkDisposable *disposable, GError **error)
     return FALSE;
 }
 
+gboolean
+gk_disposable_use_boot (GkDisposable *disposable, guint boot, GError **error)
+{
+    if (!gk_disposable_use (disposable, error))
+        return FALSE;
+    if (disposable->boots == boot)
+        return TRUE;
+    g_mutex_unlock (&disposable->work);
+    g_set_error (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND, "VM '%s' was reverted meanwhile",
+                 disposable->name);
+    return FALSE;
+}
+
 void
 gk_disposable_record (GkDisposable *disposable, const char *event, JsonObject *members)
 {
     g_autoptr (GError) error = NULL;
 
+    if (gk_disposable_state (disposable) == GK_DISPOSABLE_CLOSED) {
+        g_clear_pointer (&members, json_object_unref);
+        return;
+    }
     if (!gk_ledger_append (disposable->ledger, GK_LEDGER_DURABLE, event, members, &error))
         g_warning ("run %s: %s", disposable->id, error->message);
-}
-
-static char *
-owner_name (uid_t uid)
-{
-    struct passwd *entry = getpwuid (uid);
-
-    return entry ? g_strdup (entry->pw_name) : g_strdup_printf ("%u", uid);
 }
 
 JsonObject *
@@ -277,7 +284,7 @@ gk_disposable_to_json (GkDisposable *disposable)
     JsonObject *object = json_object_new ();
     g_autofree char *image =
         g_strdup_printf ("%s:%s", disposable->image->name, disposable->image->version);
-    g_autofree char *owner = owner_name (disposable->owner);
+    g_autofree char *owner = gk_user_name (disposable->owner);
 
     json_object_set_string_member (object, "id", disposable->id);
     json_object_set_string_member (object, "name", disposable->name);
@@ -307,4 +314,23 @@ gk_disposable_stop_watch (GkDisposable *disposable)
 
     if (disposable->watch)
         g_cancellable_cancel (disposable->watch);
+}
+
+void
+gk_disposable_release (GkDisposable *disposable, guint number)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    g_array_append_val (disposable->released, number);
+}
+
+gboolean
+gk_disposable_is_released (GkDisposable *disposable, guint number)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    for (guint i = 0; i < disposable->released->len; i++)
+        if (g_array_index (disposable->released, guint, i) == number)
+            return TRUE;
+    return FALSE;
 }

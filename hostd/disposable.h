@@ -52,12 +52,13 @@ typedef struct {
     GkVm *vm;            /* while starting, running, reverting */
     GPtrArray *admitted; /* of GkPassed: what is inbound, shown anew after a revert */
     GPtrArray *guest_names; /* of utf8: what each of them is called in the guest */
-    GArray *released;    /* of guint: the outbound files, by number, that may be fetched */
+    guint boots;         /* VMs that it has had: what was begun in one is not gone on with in the next */
 
     GMutex lock;
     GkDisposableState state;
     char *why;           /* why it still lives */
     GCancellable *watch; /* (nullable): ends the job that is using it */
+    GArray *released;    /* of guint: the outbound files, by number, that may be fetched */
 
     gint denied;        /* atomic: network attempts denied so far */
     guint events;       /* main thread: how many of them stand in the ledger */
@@ -101,7 +102,10 @@ void gk_disposable_keep (GkDisposable *disposable, const char *why);
  */
 gboolean gk_disposable_use (GkDisposable *disposable, GError **error);
 
-/* Appends an event. A ledger that cannot be written is a warning in the log, no error: callers that
+/* The same, where it must still be the VM with that number (`boots`). */
+gboolean gk_disposable_use_boot (GkDisposable *disposable, guint boot, GError **error);
+
+/* Appends an event, unless the run is closed. A ledger that cannot be written is a warning in the log, no error: callers that
  * must not go on without look at gk_ledger_append() themselves. */
 void gk_disposable_record (GkDisposable *disposable, const char *event, JsonObject *members);
 
@@ -114,3 +118,7 @@ JsonObject *gk_disposable_read_record (const char *folder, GError **error);
 /* The job that uses the disposable just now, and `rm`'s way to end it. */
 void gk_disposable_set_watch (GkDisposable *disposable, GCancellable *watch);
 void gk_disposable_stop_watch (GkDisposable *disposable);
+
+/* Outbound files that may be fetched, by number. Any thread; never waits for the VM. */
+void gk_disposable_release (GkDisposable *disposable, guint number);
+gboolean gk_disposable_is_released (GkDisposable *disposable, guint number);

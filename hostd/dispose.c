@@ -133,14 +133,12 @@ static void
 close_run (GkDisposable *disposable)
 {
     g_autoptr (GError) error = NULL;
-    JsonObject *report;
+    g_autoptr (JsonObject) report = NULL;
 
     wait_for_events ();
     record_disposed (disposable);
-    report = gk_report_write (disposable->folder, &error);
-    if (report)
-        json_object_unref (report);
-    else
+    report = gk_report_build (disposable->folder, &error);
+    if (!report || !gk_report_save (report, disposable->folder, &error))
         g_warning ("run %s: %s", disposable->id, error->message);
     gk_disposable_enter (disposable, GK_DISPOSABLE_CLOSED, "its run is over");
     g_clear_error (&error);

@@ -2,11 +2,11 @@
 #include "hostd/doctor.h"
 
 #include "base/paths.h"
+#include "base/users.h"
 #include "hostd/share/clamd.h"
 #include "images/image.h"
 #include "vmm/accelerator.h"
 
-#include <grp.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -131,9 +131,10 @@ look_at_groups (GkHost *host)
 {
     const char *const names[] = { host->config->analyst_group, host->config->operator_group,
                                   host->config->builder_group };
+    gid_t gid = 0;
 
     for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
-        if (!getgrnam (names[i]))
+        if (!gk_group_find (names[i], &gid))
             return (Finding) { WARNING, g_strdup_printf ("there is no group '%s'", names[i]),
                                "only root can do its work; 'groupadd' it, or name another under "
                                "[roles] in genkand.conf" };

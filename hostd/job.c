@@ -8,6 +8,9 @@
 
 #define JOB_INTERFACE "org.genkan.Job1"
 
+/* Output that may be on its way, bytes; and jobs of one connection at a time. */
+enum { OWED_MOST = 1 << 20, JOBS_MOST = 4 };
+
 struct _GkJobs {
     GPtrArray *live;
     guint made;
@@ -23,6 +26,7 @@ struct _GkJob {
     gpointer data;
     GDestroyNotify free_data;
     GThread *thread;
+    gint owed; /* atomic: bytes of output that the caller has not said it took */
     /* What the thread came to; the main thread reads it after the join. */
     JsonObject *result;
     GError *error;
@@ -93,9 +97,14 @@ handle_method (GDBusConnection *connection, const char *sender, const char *path
                GDBusMethodInvocation *invocation, gpointer data)
 {
     GkJob *job = data;
+    guint bytes = 0;
 
-    /* Cancel is the one method that there is. */
-    g_cancellable_cancel (job->cancellable);
+    if (g_str_equal (method, "Took")) {
+        g_variant_get (parameters, "(u)", &bytes);
+        g_atomic_int_add (&job->owed, -(gint) MIN (bytes, OWED_MOST));
+    } else {
+        g_cancellable_cancel (job->cancellable);
+    }
     g_dbus_method_invocation_return_value (invocation, NULL);
 }
 
@@ -106,7 +115,10 @@ gk_job_new (GkJobs *jobs, GDBusConnection *connection, GkJobFunc func, gpointer 
             GDestroyNotify free_data, GError **error)
 {
     GkJob *job = g_new0 (GkJob, 1);
+    guint same = 0;
 
+    for (guint i = 0; i < jobs->live->len; i++)
+        same += ((GkJob *) jobs->live->pdata[i])->connection == connection;
     job->jobs = jobs;
     job->connection = g_object_ref (connection);
     job->cancellable = g_cancellable_new ();
@@ -114,6 +126,12 @@ gk_job_new (GkJobs *jobs, GDBusConnection *connection, GkJobFunc func, gpointer 
     job->data = data;
     job->free_data = free_data;
     job->path = g_strdup_printf ("/org/genkan/job/%u", ++jobs->made);
+    if (same >= JOBS_MOST) {
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED,
+                     "%u jobs of this connection are under way: wait for one", same);
+        job_free (job);
+        return NULL;
+    }
     job->registration = g_dbus_connection_register_object (
         connection, job->path, (GDBusInterfaceInfo *) &org_genkan_job1_interface, &vtable, job,
         NULL, error);
@@ -137,7 +155,8 @@ finish (gpointer data)
     GkJob *job = data;
     g_autofree char *result = NULL;
 
-    g_thread_join (job->thread);
+    if (job->thread)
+        g_thread_join (job->thread);
     result = job->result ? gk_json_text (job->result, FALSE) : g_strdup ("");
     emit (job, "Finished",
           g_variant_new ("(sss)",
@@ -161,7 +180,9 @@ run (gpointer data)
 void
 gk_job_start (GkJob *job)
 {
-    job->thread = g_thread_new ("job", run, job);
+    job->thread = g_thread_try_new ("job", run, job, &job->error);
+    if (!job->thread)
+        g_idle_add (finish, job);
 }
 
 GCancellable *
@@ -183,12 +204,18 @@ gk_job_progress (GkJob *job, guint percent, const char *format, ...)
 }
 
 gboolean
-gk_job_output (GkJob *job, guint stream, GBytes *bytes, GError **error)
+gk_job_is_owed (GkJob *job)
+{
+    return g_atomic_int_get (&job->owed) >= OWED_MOST;
+}
+
+void
+gk_job_output (GkJob *job, guint stream, GBytes *bytes)
 {
     GVariant *array = g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, TRUE);
 
+    g_atomic_int_add (&job->owed, (gint) g_bytes_get_size (bytes));
     emit (job, "Output", g_variant_new ("(u@ay)", stream, array));
-    return g_dbus_connection_flush_sync (job->connection, job->cancellable, error);
 }
 
 gboolean

@@ -38,9 +38,10 @@ void gk_job_start (GkJob *job);
 GCancellable *gk_job_cancellable (GkJob *job);
 void gk_job_progress (GkJob *job, guint percent, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
-/* Gives the caller some of a guest's output, and waits until it has been taken, so that a slow
- * reader slows the guest and fills nothing. */
-gboolean gk_job_output (GkJob *job, guint stream, GBytes *bytes, GError **error);
+/* Gives the caller some of a guest's output. A caller says what it has taken (Took); while it owes too
+ * much, nothing more is to be given, so that a slow reader slows the guest and fills nothing. */
+gboolean gk_job_is_owed (GkJob *job);
+void gk_job_output (GkJob *job, guint stream, GBytes *bytes);
 
 /* Sleeps; FALSE at once when the job is cancelled. */
 gboolean gk_job_sleep (GkJob *job, guint ms);

@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -33,33 +32,41 @@ typedef struct {
     GMainLoop *loop;
     GkJobs *jobs;
     GkServer *server;
-    int lock;
+    int state_lock, run_lock;
     GThread *disposing; /* at the end */
     gboolean disposed; /* atomic */
 } Daemon;
 
+/* One genkand works on a state directory, and one listens in a run directory. */
+static gboolean
+lock (const char *folder, int *ret_fd, GError **error)
+{
+    g_autofree char *path = g_build_filename (folder, "lock", NULL);
+    int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return gk_set_errno (error, errno, "cannot open %s", path);
+    *ret_fd = fd;
+    if (flock (fd, LOCK_EX | LOCK_NB) == 0)
+        return TRUE;
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY,
+                 "another genkand works on %s: stop it, or give another --state-dir and --run-dir",
+                 folder);
+    return FALSE;
+}
+
 static gboolean
 open_state (Daemon *daemon, GError **error)
 {
-    g_autofree char *lock = g_build_filename (daemon->host.state_dir, "lock", NULL);
     g_autofree char *runs = g_build_filename (daemon->host.state_dir, "runs", NULL);
     g_autofree char *images = g_build_filename (daemon->host.state_dir, "images", NULL);
 
     /* QEMU's user must pass through to overlays and images, and list neither. */
-    if (!gk_dir_ensure (daemon->host.state_dir, 0711, error) ||
-        !gk_dir_ensure (daemon->host.run_dir, 0755, error) || !gk_dir_ensure (runs, 0710, error) ||
-        (g_mkdir (images, 0711) < 0 && errno != EEXIST &&
-         !gk_set_errno (error, errno, "cannot make %s", images)))
-        return FALSE;
-    daemon->lock = open (lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (daemon->lock < 0)
-        return gk_set_errno (error, errno, "cannot open %s", lock);
-    if (flock (daemon->lock, LOCK_EX | LOCK_NB) == 0)
-        return TRUE;
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY,
-                 "another genkand works on %s: stop it, or give another --state-dir",
-                 daemon->host.state_dir);
-    return FALSE;
+    return gk_dir_ensure (daemon->host.state_dir, 0711, error) &&
+           gk_dir_ensure (daemon->host.run_dir, 0755, error) && gk_dir_ensure (runs, 0710, error) &&
+           gk_dir_ensure (images, 0711, error) &&
+           lock (daemon->host.state_dir, &daemon->state_lock, error) &&
+           lock (daemon->host.run_dir, &daemon->run_lock, error);
 }
 
 static gboolean
@@ -185,7 +192,8 @@ stop (Daemon *daemon)
     gk_vmm_free (daemon->host.vmm);
     gk_config_free (daemon->host.config);
     g_main_loop_unref (daemon->loop);
-    gk_fd_close (daemon->lock);
+    gk_fd_close (daemon->run_lock);
+    gk_fd_close (daemon->state_lock);
     g_free (daemon->host.instance);
     g_free (daemon->host.state_dir);
     g_free (daemon->host.run_dir);
@@ -217,7 +225,7 @@ parse (Daemon *daemon, int *argc, char ***argv, GError **error)
 int
 main (int argc, char **argv)
 {
-    Daemon daemon = { .lock = -1 };
+    Daemon daemon = { .state_lock = -1, .run_lock = -1 };
     g_autoptr (GError) error = NULL;
 
     umask (0022);

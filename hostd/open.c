@@ -25,8 +25,10 @@ enum {
 #define GUEST_OPEN "/usr/lib/genkan/guest-open"
 #define GUEST_CHANGES "/usr/lib/genkan/guest-changes"
 
-/* What came of the watching. */
+/* The opened file in the guest, and what came of watching it. */
 typedef struct {
+    guint boot; /* which of the disposable's VMs it was opened in */
+    gint64 pid;
     GkRunEnd end;
     int code;
     char *message; /* of the opener, escaped; or NULL */
@@ -47,14 +49,14 @@ take_screenshot (GkDisposable *disposable)
 {
     g_autofree char *path = g_build_filename (disposable->folder, "screenshot.png", NULL);
     g_autofree char *temporary = g_strconcat (path, ".new", NULL);
-    gk_autofd int fd = open (temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    gboolean ok = FALSE;
+    gk_autofd int fd = -1;
+    gboolean ok;
 
-    if (fd < 0 || !gk_disposable_use (disposable, NULL))
+    if (!disposable->image->display || !gk_disposable_use (disposable, NULL))
         return FALSE;
-    if (disposable->image->display)
-        ok = gk_vm_screenshot (disposable->vm, fd, SCREENSHOT_MAX, NULL) &&
-             rename (temporary, path) == 0;
+    fd = open (temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ok = fd >= 0 && gk_vm_screenshot (disposable->vm, fd, SCREENSHOT_MAX, NULL) &&
+         rename (temporary, path) == 0;
     g_mutex_unlock (&disposable->work);
     if (!ok)
         unlink (temporary);
@@ -115,17 +117,17 @@ record_changes (GkDisposable *disposable)
 
 /* FALSE when it has ended, with @outcome filled in. */
 static gboolean
-still_runs (GkDisposable *disposable, gint64 pid, Outcome *outcome)
+still_runs (GkDisposable *disposable, Outcome *outcome)
 {
     g_auto (GkAgentExit) exit = { 0 };
     g_autoptr (GError) error = NULL;
     gboolean ok;
 
-    if (!gk_disposable_use (disposable, NULL)) {
+    if (!gk_disposable_use_boot (disposable, outcome->boot, NULL)) {
         outcome->end = GK_RUN_CANCELLED;
         return FALSE;
     }
-    ok = gk_agent_exec_status (disposable->vm, pid, &exit, &error);
+    ok = gk_agent_exec_status (disposable->vm, outcome->pid, &exit, &error);
     g_mutex_unlock (&disposable->work);
     /* A busy guest's agent may be late; only a guest that is gone ends the watching. */
     if (!ok && g_error_matches (error, GK_VMM_ERROR, GK_VMM_ERROR_GONE)) {
@@ -143,7 +145,7 @@ still_runs (GkDisposable *disposable, gint64 pid, Outcome *outcome)
 }
 
 static void
-watch (GkDisposable *disposable, GkJob *job, gint64 pid, guint timeout, Outcome *outcome)
+watch (GkDisposable *disposable, GkJob *job, guint timeout, Outcome *outcome)
 {
     gint64 begun = g_get_monotonic_time ();
 
@@ -151,7 +153,7 @@ watch (GkDisposable *disposable, GkJob *job, gint64 pid, guint timeout, Outcome 
         guint passed = (guint) ((g_get_monotonic_time () - begun) / G_USEC_PER_SEC);
         gint denied = g_atomic_int_get (&disposable->denied);
 
-        if (!still_runs (disposable, pid, outcome))
+        if (!still_runs (disposable, outcome))
             return;
         if (passed >= timeout) {
             outcome->end = GK_RUN_TIMEOUT;
@@ -206,17 +208,18 @@ use (GkOpen *open, GkDisposable *disposable, GkJob *job, GError **error)
         g_build_filename ("/genkan/inbound", disposable->guest_names->pdata[0], NULL);
     const char *const argv[] = { GUEST_OPEN, path, NULL };
     Outcome outcome = { .code = -1 };
-    gint64 begun = g_get_monotonic_time (), pid = 0;
+    gint64 begun = g_get_monotonic_time ();
     gboolean ok;
 
     gk_job_progress (job, 95, "opening it in the VM");
     if (!gk_disposable_use (disposable, error))
         return FALSE;
-    ok = gk_agent_exec (disposable->vm, argv, TRUE, &pid, error);
+    outcome.boot = disposable->boots;
+    ok = gk_agent_exec (disposable->vm, argv, TRUE, &outcome.pid, error);
     g_mutex_unlock (&disposable->work);
     if (!ok)
         return FALSE;
-    watch (disposable, job, pid, timeout, &outcome);
+    watch (disposable, job, timeout, &outcome);
     gk_run_record_used (disposable, begun);
     look_around (disposable, job, &outcome);
     gk_run_record_end (disposable, outcome.end, outcome.code, outcome.message);
@@ -233,7 +236,7 @@ gk_open_run (GkJob *job, gpointer data, GError **error)
 
     if (!gk_airlock_check_source (open->fd, open->host->config->file_size, error))
         return NULL;
-    disposable = gk_run_new (open->host, &open->wish, error);
+    disposable = gk_run_new (open->host, &open->wish, job, error);
     if (!disposable)
         return NULL;
     if (!bring (open, disposable, job, &failed) || !gk_run_start (disposable, job, &failed) ||

@@ -14,24 +14,28 @@ enum { POLICY_MAX = 1 << 20 };
 /* What the bridge can enforce. */
 static const char *const modes[] = { "none", NULL };
 
+/* The operator's own, else the one that genkan brings. One that is there and cannot be read is an
+ * error: nobody must get another policy than was meant. */
 static GBytes *
-find (const char *config_dir, const char *name, char **ret_path)
+find (const char *config_dir, const char *name, char **ret_path, GError **error)
 {
     g_autofree char *file = g_strconcat (name, ".policy", NULL);
     g_autofree char *relative = g_build_filename ("policy", file, NULL);
     g_autofree char *own = g_build_filename (config_dir, "policies", file, NULL);
     g_autofree char *brought = gk_data_path (relative);
-    char **const places[] = { &own, &brought };
+    g_autoptr (GError) local = NULL;
+    GBytes *bytes = gk_file_read (AT_FDCWD, own, POLICY_MAX, &local);
 
-    for (gsize i = 0; i < G_N_ELEMENTS (places); i++) {
-        GBytes *bytes = gk_file_read (AT_FDCWD, *places[i], POLICY_MAX, NULL);
-
-        if (bytes) {
-            *ret_path = g_steal_pointer (places[i]);
-            return bytes;
-        }
+    *ret_path = g_strdup (own);
+    if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_NOT_FOUND)) {
+        g_clear_error (&local);
+        g_free (*ret_path);
+        *ret_path = g_strdup (brought);
+        bytes = gk_file_read (AT_FDCWD, brought, POLICY_MAX, &local);
     }
-    return NULL;
+    if (local)
+        g_propagate_error (error, g_steal_pointer (&local));
+    return bytes;
 }
 
 static gboolean
@@ -54,9 +58,14 @@ GkPolicy *
 gk_policy_load (const char *config_dir, const char *name, GError **error)
 {
     g_autofree char *path = NULL, *sum = NULL;
-    g_autoptr (GBytes) bytes = gk_name_valid (name) ? find (config_dir, name, &path) : NULL;
+    g_autoptr (GError) local = NULL;
+    g_autoptr (GBytes) bytes = gk_name_valid (name) ? find (config_dir, name, &path, &local) : NULL;
     GkPolicy *policy;
 
+    if (local && !g_error_matches (local, G_IO_ERROR, G_IO_ERROR_NOT_FOUND)) {
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_FAILED, "policy file %s", local->message);
+        return NULL;
+    }
     if (!bytes) {
         g_set_error (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND,
                      "there is no policy of that name: put NAME.policy into %s/policies, or use "

@@ -11,6 +11,22 @@
 #include <string.h>
 
 static void
+look_for_end (const char *event, JsonObject *members, gpointer data)
+{
+    if (g_str_equal (event, "disposed"))
+        *(gboolean *) data = TRUE;
+}
+
+/* Whether the run had come to its end, and only its record does not say so. */
+static gboolean
+had_ended (const char *folder)
+{
+    gboolean ended = FALSE;
+
+    return gk_ledger_read (folder, look_for_end, &ended, NULL, NULL, NULL) && ended;
+}
+
+static void
 record_interruption (const char *folder)
 {
     g_autoptr (GError) error = NULL;
@@ -25,8 +41,10 @@ record_interruption (const char *folder)
     if (ledger && gk_ledger_append (ledger, GK_LEDGER_DURABLE, "interrupted", NULL, &error) &&
         gk_ledger_append (ledger, GK_LEDGER_DURABLE, "ended", json_object_ref (ended), &error) &&
         gk_ledger_append (ledger, GK_LEDGER_DURABLE, "disposed", NULL, &error))
-        report = gk_report_write (folder, &error);
+        report = gk_report_build (folder, &error);
     json_object_unref (ended);
+    if (report)
+        gk_report_save (report, folder, &error);
     if (error)
         g_warning ("%s: %s", folder, error->message);
 }
@@ -60,6 +78,8 @@ recover_run (GkHost *host, const char *folder, guint *recovered, GError **error)
         return TRUE;
     if (!gk_halt_leftover (host, folder, record, error))
         return FALSE;
+    if (had_ended (folder))
+        return mark_closed (folder, record, error);
     record_interruption (folder);
     g_message (
         "run %s was interrupted: its VM, overlay, share and tap are removed, its evidence is "

@@ -119,7 +119,15 @@ fold_flow (Fold *fold, JsonObject *event)
     json_array_add_object_element (fold->flows, flow);
 }
 
-/* A file that was asked for twice is shown as it was last. */
+static gboolean
+is_same_file (JsonObject *a, JsonObject *b)
+{
+    return g_strcmp0 (gk_json_string (a, "sha256", ""), gk_json_string (b, "sha256", NULL)) == 0 &&
+           g_strcmp0 (gk_json_string (a, "name", ""), gk_json_string (b, "name", NULL)) == 0;
+}
+
+/* A file that came out twice is shown once, as it was last; but what was released stays released.
+ */
 static void
 fold_outbound (Fold *fold, JsonObject *event)
 {
@@ -128,14 +136,18 @@ fold_outbound (Fold *fold, JsonObject *event)
     copy_all (event, file,
               (const char *const[]) { "name", "size", "sha256", "verdict", "state", "why", "number",
                                       NULL });
-    for (guint i = 0; i < json_array_get_length (fold->outbound); i++)
-        if (g_strcmp0 (gk_json_string (gk_json_element (fold->outbound, i), "sha256", ""),
-                       gk_json_string (file, "sha256", NULL)) == 0 &&
-            g_strcmp0 (gk_json_string (gk_json_element (fold->outbound, i), "name", ""),
-                       gk_json_string (file, "name", NULL)) == 0) {
-            json_array_remove_element (fold->outbound, i);
-            break;
+    for (guint i = 0; i < json_array_get_length (fold->outbound); i++) {
+        JsonObject *before = gk_json_element (fold->outbound, i);
+
+        if (!is_same_file (before, file))
+            continue;
+        if (g_strcmp0 (gk_json_string (before, "state", NULL), "released") == 0) {
+            json_object_unref (file);
+            return;
         }
+        json_array_remove_element (fold->outbound, i);
+        break;
+    }
     json_array_add_object_element (fold->outbound, file);
 }
 
@@ -248,14 +260,11 @@ gk_report_build (const char *folder, GError **error)
     return fold.report;
 }
 
-JsonObject *
-gk_report_write (const char *folder, GError **error)
+gboolean
+gk_report_save (JsonObject *report, const char *folder, GError **error)
 {
-    g_autoptr (JsonObject) report = gk_report_build (folder, error);
-    g_autofree char *text = report ? gk_json_text (report, TRUE) : NULL;
-    gk_autofd int dir = report ? gk_open_dir (folder, error) : -1;
+    g_autofree char *text = gk_json_text (report, TRUE);
+    gk_autofd int dir = gk_open_dir (folder, error);
 
-    if (dir < 0 || !gk_file_replace (dir, "report.json", text, strlen (text), 0600, error))
-        return NULL;
-    return g_steal_pointer (&report);
+    return dir >= 0 && gk_file_replace (dir, "report.json", text, strlen (text), 0600, error);
 }

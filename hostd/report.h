@@ -10,5 +10,5 @@
  * @error set where it does not (G_IO_ERROR_INVALID_DATA) or there is none (G_IO_ERROR_NOT_FOUND) */
 JsonObject *gk_report_build (const char *folder, GError **error);
 
-/* Builds it and writes `report.json`. */
-JsonObject *gk_report_write (const char *folder, GError **error);
+/* Writes it as `report.json`. */
+gboolean gk_report_save (JsonObject *report, const char *folder, GError **error);

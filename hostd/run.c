@@ -25,13 +25,14 @@ gk_run_wish_clear (GkRunWish *wish)
 }
 
 GkDisposable *
-gk_run_new (GkHost *host, const GkRunWish *wish, GError **error)
+gk_run_new (GkHost *host, const GkRunWish *wish, GkJob *job, GError **error)
 {
     const char *image_name = wish->image ? wish->image : host->config->default_image;
     const char *policy_name = wish->policy ? wish->policy : host->config->default_policy;
     g_autoptr (GkImage) image = NULL;
     g_autoptr (GkPolicy) policy = NULL;
-    GkDisposableWish disposable = { .name = wish->name, .owner = wish->owner };
+    GkDisposableWish who = { .name = wish->name, .owner = wish->owner };
+    GkDisposable *disposable;
 
     if (!gk_recover (host, error))
         return NULL;
@@ -41,7 +42,10 @@ gk_run_new (GkHost *host, const GkRunWish *wish, GError **error)
     policy = gk_policy_load (host->config_dir, policy_name, error);
     if (!policy || !gk_image_check (image, error))
         return NULL;
-    return gk_disposable_new (host, &disposable, image, policy, error);
+    disposable = gk_disposable_new (host, &who, image, policy, error);
+    if (disposable)
+        gk_disposable_set_watch (disposable, gk_job_cancellable (job));
+    return disposable;
 }
 
 gboolean
@@ -49,9 +53,14 @@ gk_run_start (GkDisposable *disposable, GkJob *job, GError **error)
 {
     gboolean ok;
 
-    gk_disposable_set_watch (disposable, gk_job_cancellable (job));
     g_mutex_lock (&disposable->work);
-    ok = gk_boot (disposable, job, error);
+    if (gk_disposable_state (disposable) == GK_DISPOSABLE_STARTING) {
+        ok = gk_boot (disposable, job, error);
+    } else {
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "'%s' was removed before it started",
+                     disposable->name);
+        ok = FALSE;
+    }
     if (ok)
         gk_disposable_enter (disposable, GK_DISPOSABLE_RUNNING, "it is being used");
     g_mutex_unlock (&disposable->work);
@@ -80,6 +89,18 @@ gk_run_record_end (GkDisposable *disposable, GkRunEnd end, int code, const char 
     gk_disposable_record (disposable, "ended", members);
 }
 
+/* The report is worth having also where it cannot be written. */
+static JsonObject *
+report_of (GkDisposable *disposable, GError **error)
+{
+    g_autoptr (GError) local = NULL;
+    JsonObject *report = gk_report_build (disposable->folder, error);
+
+    if (report && !gk_report_save (report, disposable->folder, &local))
+        g_warning ("run %s: %s", disposable->id, local->message);
+    return report;
+}
+
 JsonObject *
 gk_run_close (GkDisposable *disposable, gboolean keep, GError **error)
 {
@@ -88,22 +109,24 @@ gk_run_close (GkDisposable *disposable, gboolean keep, GError **error)
         gk_disposable_keep (disposable, "its owner has not removed it");
     else
         gk_dispose (disposable);
-    return gk_report_write (disposable->folder, error);
+    return report_of (disposable, error);
 }
 
 void
 gk_run_abandon (GkDisposable *disposable, GError **failed)
 {
     gboolean cancelled = g_error_matches (*failed, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+    gboolean gone;
 
     gk_run_record_end (disposable, cancelled ? GK_RUN_CANCELLED : GK_RUN_FAILED, -1,
                        (*failed)->message);
     gk_disposable_set_watch (disposable, NULL);
     gk_dispose (disposable);
+    gone = gk_disposable_state (disposable) == GK_DISPOSABLE_CLOSED;
     if (cancelled) {
         g_clear_error (failed);
-        g_set_error (failed, G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                     "cancelled; the VM is removed, 'genkan report %s' shows what happened",
-                     disposable->id);
+        g_set_error_literal (failed, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
     }
+    g_prefix_error (failed, "run %s%s: ", disposable->id,
+                    gone ? "" : " (its VM could not be removed yet: see genkand's log)");
 }

@@ -29,9 +29,9 @@ typedef enum {
 /**
  * gk_run_new:
  *
- * Looks up image and policy and makes the disposable, without a VM.
+ * Looks up image and policy and makes the disposable, without a VM. Removing it cancels @job.
  */
-GkDisposable *gk_run_new (GkHost *host, const GkRunWish *wish, GError **error);
+GkDisposable *gk_run_new (GkHost *host, const GkRunWish *wish, GkJob *job, GError **error);
 
 /* Boots it and enters running. */
 gboolean gk_run_start (GkDisposable *disposable, GkJob *job, GError **error);

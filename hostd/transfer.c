@@ -104,7 +104,7 @@ release (GkDisposable *disposable, const GkPassed *passed, GError **error)
                      passed->judgement.why);
         return NULL;
     }
-    g_array_append_val (disposable->released, number);
+    gk_disposable_release (disposable, number);
     result = describe (passed);
     json_object_set_string_member (result, "verdict", verdict);
     json_object_set_string_member (result, "state", "released");
@@ -132,26 +132,13 @@ gk_get_run (GkJob *job, gpointer data, GError **error)
     return result;
 }
 
-static gboolean
-is_released (GkDisposable *disposable, guint number)
-{
-    for (guint i = 0; i < disposable->released->len; i++)
-        if (g_array_index (disposable->released, guint, i) == number)
-            return TRUE;
-    return FALSE;
-}
-
 int
 gk_released_open (GkDisposable *disposable, guint number, GError **error)
 {
     g_autofree char *path = g_strdup_printf ("%s/evidence/out/%u", disposable->folder, number);
-    gboolean released;
     int fd;
 
-    g_mutex_lock (&disposable->work);
-    released = is_released (disposable, number);
-    g_mutex_unlock (&disposable->work);
-    if (!released) {
+    if (!gk_disposable_is_released (disposable, number)) {
         g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED, "file %u is not released", number);
         return -1;
     }

@@ -24,5 +24,5 @@ JsonObject *gk_get_run (GkJob *job, gpointer data, GError **error);
 gboolean gk_record_brought (GkDisposable *disposable, const GkPassed *passed, GError **error);
 
 /* Opens the outbound file @number for its owner; -1 with GK_API_ERROR_REFUSED where it was not
- * released. Takes the disposable's `work`. */
+ * released. Never waits: for the main thread too. */
 int gk_released_open (GkDisposable *disposable, guint number, GError **error);

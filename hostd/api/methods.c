@@ -47,7 +47,10 @@ find_vm (GkCall *call, const char *name, GError **error)
 static char *
 find_run (GkCall *call, const char *id, GError **error)
 {
-    g_autoptr (GkDisposable) alive = gk_registry_find (call->host->registry, id);
+    /* Somebody may have named a VM like another's run: an id is looked for first. */
+    g_autofree char *as_id = g_build_filename (call->host->state_dir, "runs", id, NULL);
+    gboolean is_run = gk_id_valid (id) && g_file_test (as_id, G_FILE_TEST_IS_DIR);
+    g_autoptr (GkDisposable) alive = is_run ? NULL : gk_registry_find (call->host->registry, id);
     const char *name = alive ? alive->id : id;
     g_autofree char *folder = g_build_filename (call->host->state_dir, "runs", name, NULL);
     g_autoptr (JsonObject) record =
@@ -201,7 +204,7 @@ static JsonObject *
 run_new (GkJob *job, gpointer data, GError **error)
 {
     New *wish = data;
-    g_autoptr (GkDisposable) disposable = gk_run_new (wish->host, &wish->wish, error);
+    g_autoptr (GkDisposable) disposable = gk_run_new (wish->host, &wish->wish, job, error);
     GError *failed = NULL;
 
     if (!disposable)

@@ -2,10 +2,10 @@
 #include "hostd/api/roles.h"
 
 #include "base/fd.h"
+#include "base/users.h"
 #include "hostd/api/error.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <sys/socket.h>
 
 enum { GROUPS_MAX = 1024 };
@@ -58,24 +58,20 @@ group_of (const Role *role, const GkConfig *config)
 static gboolean
 has_group (const char *name, gid_t primary, const gid_t *gids, gsize n)
 {
-    struct group *group = name && *name ? getgrnam (name) : NULL;
+    gid_t gid = 0;
 
-    if (!group)
+    if (!name || !*name || !gk_group_find (name, &gid))
         return FALSE;
-    if (group->gr_gid == primary)
-        return TRUE;
     for (gsize i = 0; i < n; i++)
-        if (gids[i] == group->gr_gid)
+        if (gids[i] == gid)
             return TRUE;
-    return FALSE;
+    return primary == gid;
 }
 
 gboolean
-gk_caller_identify (GDBusConnection *connection, const GkConfig *config, GkCaller *ret,
-                    GError **error)
+gk_caller_identify (GSocket *socket, const GkConfig *config, GkCaller *ret, GError **error)
 {
-    GIOStream *stream = g_dbus_connection_get_stream (connection);
-    int fd = g_socket_get_fd (g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream)));
+    int fd = g_socket_get_fd (socket);
     struct ucred peer;
     gid_t gids[GROUPS_MAX];
     socklen_t length = sizeof peer, groups_length = sizeof gids;

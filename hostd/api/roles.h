@@ -20,8 +20,8 @@ typedef struct {
 } GkCaller;
 
 /* Errors: G_IO_ERROR where the kernel does not tell. */
-gboolean gk_caller_identify (GDBusConnection *connection, const GkConfig *config,
-                             GkCaller *ret, GError **error);
+gboolean gk_caller_identify (GSocket *socket, const GkConfig *config, GkCaller *ret,
+                             GError **error);
 
 /* The least role a method of org.genkan.Manager1 needs; FALSE for one that is not in the table,
  * which nobody may call. */

@@ -9,7 +9,7 @@
 typedef struct _GkServer GkServer;
 
 /* Listens on `<run-dir>/genkand.sock`; a socket that a dead genkand left there is replaced (the
- * caller holds the state directory's lock, so none is alive). */
+ * caller holds the run directory's lock, so none is alive). */
 GkServer *gk_server_start (GkHost *host, GkJobs *jobs, GError **error);
 
 /* Stops listening and removes the socket; connections stay until their jobs have ended. */

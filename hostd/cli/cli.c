@@ -11,15 +11,31 @@
 #include <string.h>
 #include <unistd.h>
 
-static gboolean
-check_words (const GkCli *cli, int words, GError **error)
+gboolean
+gk_cli_check_text (const char *word, GError **error)
 {
-    if (words >= cli->verb->least && (cli->verb->most < 0 || words <= cli->verb->most))
+    g_autofree char *escaped = NULL;
+
+    if (g_utf8_validate (word, -1, NULL))
         return TRUE;
-    g_set_error (error, GK_API_ERROR, GK_API_ERROR_USAGE,
-                 "usage: genkan %s %s   ('genkan %s --help' tells more)", cli->verb->name,
-                 cli->verb->args, cli->verb->name);
+    escaped = gk_escape (word, -1);
+    g_set_error (error, GK_API_ERROR, GK_API_ERROR_USAGE, "'%s' is not UTF-8", escaped);
     return FALSE;
+}
+
+static gboolean
+check_words (const GkCli *cli, int words, char **word, GError **error)
+{
+    if (words < cli->verb->least || (cli->verb->most >= 0 && words > cli->verb->most)) {
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_USAGE,
+                     "usage: genkan %s %s   ('genkan %s --help' tells more)", cli->verb->name,
+                     cli->verb->args, cli->verb->name);
+        return FALSE;
+    }
+    for (int i = 0; !cli->verb->paths && i < words; i++)
+        if (!gk_cli_check_text (word[i], error))
+            return FALSE;
+    return TRUE;
 }
 
 gboolean
@@ -55,7 +71,7 @@ gk_cli_parse (GkCli *cli, const GOptionEntry *entries, int *argc, char ***argv, 
         ++*argv;
         --*argc;
     }
-    return check_words (cli, *argc - 1, error);
+    return check_words (cli, *argc - 1, *argv + 1, error);
 }
 
 void
@@ -63,7 +79,7 @@ gk_cli_print_object (JsonObject *object)
 {
     g_autofree char *text = gk_json_text (object, TRUE);
 
-    g_print ("%s\n", text);
+    printf ("%s\n", text);
 }
 
 void
@@ -71,7 +87,7 @@ gk_cli_print_array (JsonArray *array)
 {
     g_autofree char *text = gk_json_array_text (array, TRUE);
 
-    g_print ("%s\n", text);
+    printf ("%s\n", text);
 }
 
 static gboolean

@@ -20,6 +20,7 @@ typedef struct _GkVerb {
     int least, most; /* how many words are left after the options; most -1: any */
     int (*run) (GkCli *cli, int argc, char **argv, GError **error);
     gboolean strict; /* options end at the first word that is none */
+    gboolean paths;  /* words are paths, of any bytes; else they must be UTF-8 */
 } GkVerb;
 
 extern const GkVerb gk_verb_open, gk_verb_run, gk_verb_new, gk_verb_ls, gk_verb_show,
@@ -35,6 +36,9 @@ extern const GkVerb gk_verb_open, gk_verb_run, gk_verb_new, gk_verb_ls, gk_verb_
  */
 gboolean gk_cli_parse (GkCli *cli, const GOptionEntry *entries, int *argc, char ***argv,
                        GError **error);
+
+/* That a word can go to genkand as text. Errors: GK_API_ERROR_USAGE. */
+gboolean gk_cli_check_text (const char *word, GError **error);
 
 /* Prints @object or @array as --json wants it. */
 void gk_cli_print_object (JsonObject *object);

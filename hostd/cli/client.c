@@ -24,6 +24,8 @@ typedef struct {
     char *path; /* NULL until the call has been answered */
     GMainLoop *loop;
     GkProgress *progress;
+    gboolean json;
+    gboolean unwritten; /* some output was lost on our side */
     guint interrupts;
     JsonObject *result;
     GError *error;
@@ -107,17 +109,32 @@ gk_client_do (const GkCli *cli, const GkClientCall *call, GError **error)
 /* --- jobs ----------------------------------------------------------------------------------- */
 
 static void
+tell_job (Waiting *waiting, const char *method, GVariant *parameters)
+{
+    g_dbus_connection_call (waiting->connection, NULL, waiting->path, JOB_INTERFACE, method,
+                            parameters, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+}
+
+/* The guest's output goes on as it is. One that cannot be written ends the job. */
+static void
 take_output (Waiting *waiting, GVariant *parameters)
 {
     guint stream = 0;
     g_autoptr (GVariant) bytes = NULL;
     gsize size = 0;
     const void *data;
+    gboolean to_stderr;
 
     g_variant_get (parameters, "(u@ay)", &stream, &bytes);
     data = g_variant_get_fixed_array (bytes, &size, 1);
+    to_stderr = stream == 2 || waiting->json;
     gk_progress_hide (waiting->progress);
-    gk_fd_write_all (stream == 2 ? STDERR_FILENO : STDOUT_FILENO, data, size, NULL);
+    if (gk_fd_write_all (to_stderr ? STDERR_FILENO : STDOUT_FILENO, data, size, NULL)) {
+        tell_job (waiting, "Took", g_variant_new ("(u)", (guint) size));
+        return;
+    }
+    waiting->unwritten = TRUE;
+    tell_job (waiting, "Cancel", NULL);
 }
 
 static void
@@ -181,8 +198,7 @@ on_interrupt (gpointer data)
         return G_SOURCE_CONTINUE;
     }
     gk_progress_show (waiting->progress, 255, "ending (Ctrl-C again leaves at once)");
-    g_dbus_connection_call (waiting->connection, NULL, waiting->path, JOB_INTERFACE, "Cancel", NULL,
-                            NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+    tell_job (waiting, "Cancel", NULL);
     return G_SOURCE_CONTINUE;
 }
 
@@ -205,7 +221,7 @@ JsonObject *
 gk_client_job (const GkCli *cli, const GkClientCall *call, GError **error)
 {
     g_autoptr (GDBusConnection) connection = gk_client_connect (cli, error);
-    Waiting waiting = { .connection = connection };
+    Waiting waiting = { .connection = connection, .json = cli->json };
     guint interrupt, terminate;
 
     if (!connection)
@@ -224,6 +240,11 @@ gk_client_job (const GkCli *cli, const GkClientCall *call, GError **error)
     g_dbus_connection_close_sync (connection, NULL, NULL);
     g_main_loop_unref (waiting.loop);
     g_free (waiting.path);
+    if (waiting.unwritten && !waiting.error) {
+        g_clear_pointer (&waiting.result, json_object_unref);
+        waiting.error = g_error_new_literal (GK_API_ERROR, GK_API_ERROR_FAILED,
+                                             "the output could not be written");
+    }
     if (waiting.error)
         g_propagate_error (error, waiting.error);
     return waiting.result;

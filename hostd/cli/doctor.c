@@ -15,10 +15,10 @@ print (JsonArray *findings)
                              : g_str_equal (state, "error") ? ink.red
                                                             : ink.yellow;
 
-        g_print ("%s%-8s%s %-12s %s\n", colour, state, ink.reset,
-                 gk_json_string (finding, "check", ""), gk_json_string (finding, "detail", ""));
+        printf ("%s%-8s%s %-12s %s\n", colour, state, ink.reset,
+                gk_json_string (finding, "check", ""), gk_json_string (finding, "detail", ""));
         if (advice)
-            g_print ("%21s → %s\n", "", advice);
+            printf ("%21s → %s\n", "", advice);
     }
 }
 

@@ -64,8 +64,8 @@ run (GkCli *cli, int argc, char **argv, GError **error)
     } else {
         g_autofree char *escaped = gk_escape (output, -1);
 
-        g_print ("%s  (%s, sha256 %s)\n", escaped, gk_json_string (file, "verdict", "?"),
-                 gk_json_string (file, "sha256", "?"));
+        printf ("%s  (%s, sha256 %s)\n", escaped, gk_json_string (file, "verdict", "?"),
+                gk_json_string (file, "sha256", "?"));
     }
     return 0;
 }

@@ -10,10 +10,10 @@ print_image (JsonObject *image)
                                            "description", "built",   "user" };
 
     for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
-        g_print ("%-12s %s\n", members[i], gk_json_string (image, members[i], "-"));
-    g_print ("%-12s %" G_GINT64_FORMAT " MiB\n", "memory", gk_json_int (image, "memory_mib", 0));
-    g_print ("%-12s %" G_GINT64_FORMAT "\n", "vcpus", gk_json_int (image, "vcpus", 0));
-    g_print ("%-12s %s\n", "display", gk_json_bool (image, "display", FALSE) ? "yes" : "no");
+        printf ("%-12s %s\n", members[i], gk_json_string (image, members[i], "-"));
+    printf ("%-12s %" G_GINT64_FORMAT " MiB\n", "memory", gk_json_int (image, "memory_mib", 0));
+    printf ("%-12s %" G_GINT64_FORMAT "\n", "vcpus", gk_json_int (image, "vcpus", 0));
+    printf ("%-12s %s\n", "display", gk_json_bool (image, "display", FALSE) ? "yes" : "no");
 }
 
 static void
@@ -22,13 +22,13 @@ print_images (JsonArray *images)
     guint length = json_array_get_length (images);
 
     if (length == 0)
-        g_print ("there is no image: 'genkan image build debian-wine' makes one\n");
+        printf ("there is no image: 'genkan image build debian-wine' makes one\n");
     for (guint i = 0; i < length; i++) {
         JsonObject *image = gk_json_element (images, i);
 
-        g_print ("%-14s %-8s %.19s  %s\n", gk_json_string (image, "name", ""),
-                 gk_json_string (image, "version", ""), gk_json_string (image, "digest", ""),
-                 gk_json_string (image, "description", ""));
+        printf ("%-14s %-8s %.19s  %s\n", gk_json_string (image, "name", ""),
+                gk_json_string (image, "version", ""), gk_json_string (image, "digest", ""),
+                gk_json_string (image, "description", ""));
     }
 }
 
@@ -88,8 +88,8 @@ verify (GkCli *cli, const char *word, GError **error)
     if (cli->json)
         gk_cli_print_object (result);
     else
-        g_print ("%s:%s is unchanged, every byte of it\n", gk_json_string (result, "name", "?"),
-                 gk_json_string (result, "version", "?"));
+        printf ("%s:%s is unchanged, every byte of it\n", gk_json_string (result, "name", "?"),
+                gk_json_string (result, "version", "?"));
     return 0;
 }
 

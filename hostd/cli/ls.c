@@ -8,18 +8,18 @@ print (JsonArray *vms)
     guint length = json_array_get_length (vms);
 
     if (length == 0) {
-        g_print ("no VM is running\n");
+        printf ("no VM is running\n");
         return;
     }
-    g_print ("%-9s %-16s %-10s %-20s %-8s %-10s %s\n", "ID", "NAME", "STATE", "IMAGE", "POLICY",
-             "OWNER", "WHY IT LIVES");
+    printf ("%-9s %-16s %-10s %-20s %-8s %-10s %s\n", "ID", "NAME", "STATE", "IMAGE", "POLICY",
+            "OWNER", "WHY IT LIVES");
     for (guint i = 0; i < length; i++) {
         JsonObject *vm = gk_json_element (vms, i);
 
-        g_print ("%-9s %-16s %-10s %-20s %-8s %-10s %s\n", gk_json_string (vm, "id", ""),
-                 gk_json_string (vm, "name", ""), gk_json_string (vm, "state", ""),
-                 gk_json_string (vm, "image", ""), gk_json_string (vm, "policy", ""),
-                 gk_json_string (vm, "owner", ""), gk_json_string (vm, "why", ""));
+        printf ("%-9s %-16s %-10s %-20s %-8s %-10s %s\n", gk_json_string (vm, "id", ""),
+                gk_json_string (vm, "name", ""), gk_json_string (vm, "state", ""),
+                gk_json_string (vm, "image", ""), gk_json_string (vm, "policy", ""),
+                gk_json_string (vm, "owner", ""), gk_json_string (vm, "why", ""));
     }
 }
 

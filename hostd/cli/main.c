@@ -3,7 +3,9 @@
 #include "hostd/api/error.h"
 #include "hostd/cli/cli.h"
 
+#include <fcntl.h>
 #include <locale.h>
+#include <unistd.h>
 
 static const GkVerb *const verbs[] = {
     &gk_verb_open,   &gk_verb_run,    &gk_verb_new,    &gk_verb_ls,  &gk_verb_show,
@@ -14,11 +16,11 @@ static const GkVerb *const verbs[] = {
 static void
 print_help (void)
 {
-    g_print ("genkan opens suspicious files in disposable VMs.\n\n"
-             "Usage: genkan VERB [OPTION…] …\n\n");
+    printf ("genkan opens suspicious files in disposable VMs.\n\n"
+            "Usage: genkan VERB [OPTION…] …\n\n");
     for (gsize i = 0; i < G_N_ELEMENTS (verbs); i++)
-        g_print ("  %-8s %-22s %s\n", verbs[i]->name, verbs[i]->args, verbs[i]->summary);
-    g_print (
+        printf ("  %-8s %-22s %s\n", verbs[i]->name, verbs[i]->args, verbs[i]->summary);
+    printf (
         "\nEvery verb takes --json, and --help, which shows its options and an example.\n"
         "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 no daemon, 5 no such thing;\n"
         "'run' gives the command's own.\n");
@@ -27,7 +29,7 @@ print_help (void)
 static void
 print_error (const GkCli *cli, const GError *error)
 {
-    g_printerr ("genkan: %s\n", error->message);
+    fprintf (stderr, "genkan: %s\n", error->message);
     if (cli->json) {
         g_autoptr (JsonObject) object = json_object_new ();
         JsonObject *member = json_object_new ();
@@ -55,21 +57,45 @@ run_verb (const GkVerb *verb, int argc, char **argv)
     return code;
 }
 
+/* So that no descriptor of ours becomes the standard output that somebody closed. */
+static void
+open_standard_streams (void)
+{
+    int fd;
+
+    do
+        fd = open ("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    close (fd);
+}
+
+/* What was printed must have got out. */
+static int
+finish (int code)
+{
+    if (fflush (stdout) == 0 && !ferror (stdout))
+        return code;
+    fprintf (stderr, "genkan: cannot write to standard output\n");
+    return code ? code : 1;
+}
+
 int
 main (int argc, char **argv)
 {
     setlocale (LC_ALL, "");
-    if (argc < 2 || g_str_equal (argv[1], "--help") || g_str_equal (argv[1], "help")) {
+    open_standard_streams ();
+    if (argc < 2 || g_str_equal (argv[1], "--help") || g_str_equal (argv[1], "-h") ||
+        g_str_equal (argv[1], "help")) {
         print_help ();
         return argc < 2 ? 2 : 0;
     }
     if (g_str_equal (argv[1], "--version")) {
-        g_print ("genkan %s\n", GK_VERSION);
+        printf ("genkan %s\n", GK_VERSION);
         return 0;
     }
     for (gsize i = 0; i < G_N_ELEMENTS (verbs); i++)
         if (g_str_equal (verbs[i]->name, argv[1]))
-            return run_verb (verbs[i], argc - 1, argv + 1);
-    g_printerr ("genkan: there is no verb '%s' ('genkan --help' lists them)\n", argv[1]);
+            return finish (run_verb (verbs[i], argc - 1, argv + 1));
+    fprintf (stderr, "genkan: there is no verb '%s' ('genkan --help' lists them)\n", argv[1]);
     return 2;
 }

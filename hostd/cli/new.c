@@ -26,8 +26,8 @@ run (GkCli *cli, int argc, char **argv, GError **error)
     if (cli->json)
         gk_cli_print_object (vm);
     else
-        g_print ("%s is running (%s)\n", gk_json_string (vm, "name", "?"),
-                 gk_json_string (vm, "id", "?"));
+        printf ("%s is running (%s)\n", gk_json_string (vm, "name", "?"),
+                gk_json_string (vm, "id", "?"));
     return 0;
 }
 

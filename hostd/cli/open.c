@@ -47,4 +47,5 @@ const GkVerb gk_verb_open = { "open",
                               1,
                               1,
                               run,
-                              FALSE };
+                              FALSE,
+                              TRUE };

@@ -22,7 +22,7 @@ run (GkCli *cli, int argc, char **argv, GError **error)
 {
     g_autoptr (JsonArray) files = json_array_new ();
 
-    if (!gk_cli_parse (cli, NULL, &argc, &argv, error))
+    if (!gk_cli_parse (cli, NULL, &argc, &argv, error) || !gk_cli_check_text (argv[1], error))
         return 2;
     for (int i = 2; i < argc; i++) {
         JsonObject *file = put (cli, argv[1], argv[i], error);
@@ -32,7 +32,7 @@ run (GkCli *cli, int argc, char **argv, GError **error)
         if (!file)
             return 1;
         if (!cli->json)
-            g_print ("%s  (%s)\n", path, gk_json_string (file, "verdict", "?"));
+            printf ("%s  (%s)\n", path, gk_json_string (file, "verdict", "?"));
         json_array_add_object_element (files, file);
     }
     if (cli->json)
@@ -47,4 +47,5 @@ const GkVerb gk_verb_put = { "put",
                              2,
                              -1,
                              run,
-                             FALSE };
+                             FALSE,
+                             TRUE };

@@ -17,8 +17,8 @@ run (GkCli *cli, int argc, char **argv, GError **error)
     if (cli->json)
         gk_cli_print_object (vm);
     else
-        g_print ("%s is back to %s\n", gk_json_string (vm, "name", "?"),
-                 gk_json_string (vm, "image", "?"));
+        printf ("%s is back to %s\n", gk_json_string (vm, "name", "?"),
+                gk_json_string (vm, "image", "?"));
     return 0;
 }
 

@@ -16,8 +16,8 @@ run (GkCli *cli, int argc, char **argv, GError **error)
         if (!vm)
             return 1;
         if (!cli->json)
-            g_print ("%s is gone; 'genkan report %s' tells what it did\n",
-                     gk_json_string (vm, "name", "?"), gk_json_string (vm, "id", "?"));
+            printf ("%s is gone; 'genkan report %s' tells what it did\n",
+                    gk_json_string (vm, "name", "?"), gk_json_string (vm, "id", "?"));
         json_array_add_object_element (removed, vm);
     }
     if (cli->json)

@@ -28,7 +28,7 @@ run (GkCli *cli, int argc, char **argv, GError **error)
         return 0;
     }
     for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
-        g_print ("%-13s %s\n", members[i], gk_json_string (vm, members[i], ""));
+        printf ("%-13s %s\n", members[i], gk_json_string (vm, members[i], ""));
     gk_report_print (report, stdout);
     return 0;
 }

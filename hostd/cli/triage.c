@@ -114,4 +114,5 @@ const GkVerb gk_verb_triage = { "triage",
                                 1,
                                 1,
                                 run,
-                                FALSE };
+                                FALSE,
+                                TRUE };

@@ -36,7 +36,7 @@ gk_cli_wish_clear (GkCliWish *wish)
 gboolean
 gk_cli_wish_check (const GkCliWish *wish, GError **error)
 {
-    if (wish->timeout >= 0 && wish->timeout <= 86400)
+    if (wish->timeout >= 0 && wish->timeout <= 86400) /* 0: not given */
         return TRUE;
     g_set_error_literal (error, GK_API_ERROR, GK_API_ERROR_USAGE,
                          "--timeout takes seconds, from 1 to 86400");

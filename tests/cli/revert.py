@@ -10,6 +10,9 @@ import tap
 from host import Host
 
 
+FLOOD = "timeout 9 sh -c 'while :; do echo flood; done'"
+
+
 class Life(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -70,7 +73,7 @@ class Life(unittest.TestCase):
 
     def test_5_timeout_holds_against_a_flood(self):
         """--timeout ends a command that never stops writing, and one whose children go on writing"""
-        for script, code, by in (("exec timeout 8 yes", 1, "timeout"), ("(timeout 8 yes &) ; exit 0", 0, "ended")):
+        for script, code, by in ((FLOOD, 1, "timeout"), (f"({FLOOD} &) ; exit 0", 0, "ended")):
             begun = time.monotonic()
             process = self.host.popen("run", "--vm", "amber-fox", "--timeout", "4", "--", "sh", "-c", script,
                                       stdout=subprocess.DEVNULL)
@@ -79,6 +82,10 @@ class Life(unittest.TestCase):
             self.assertLess(time.monotonic() - begun, 30)
             ends = [line["by"] for line in self.host.ledger(self.vm["id"]) if line["event"] == "ended"]
             self.assertEqual(ends[-1], by)
+            if by == "timeout":
+                time.sleep(1)
+                self.assertNotIn("flood", self.guest("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")[1]
+                                 .replace("cmdline", ""))
             time.sleep(8)
 
     def test_5_sparse_files_cost_what_the_box_holds(self):
