@@ -87,11 +87,11 @@ main (int argc, char **argv)
     if (argc < 2 || g_str_equal (argv[1], "--help") || g_str_equal (argv[1], "-h") ||
         g_str_equal (argv[1], "help")) {
         print_help ();
-        return argc < 2 ? 2 : 0;
+        return finish (argc < 2 ? 2 : 0);
     }
     if (g_str_equal (argv[1], "--version")) {
         printf ("genkan %s\n", GK_VERSION);
-        return 0;
+        return finish (0);
     }
     for (gsize i = 0; i < G_N_ELEMENTS (verbs); i++)
         if (g_str_equal (verbs[i]->name, argv[1]))

@@ -101,6 +101,39 @@ class BadInput(unittest.TestCase):
         code, out, _ = self.host.genkan("open", "--json", self.folder + "/never-there")
         self.assertEqual((code, json.loads(out)["error"]["exit_code"]), (5, 5))
 
+    def test_output_that_cannot_be_written(self):
+        """a full or closed standard output is exit code 1, not 0"""
+        for words in (("ls",), ("triage", SAMPLE), ("--help",)):
+            with open("/dev/full", "w") as full:
+                self.assertEqual(self.host.genkan(*words, stdout=full)[0], 1, words)
+
+    def test_words_that_are_no_text(self):
+        """bytes that are no UTF-8 are refused where a name is meant, and taken where a path is"""
+        for words in (("show", b"\xff"), ("new", "--name", b"\xff"), ("run", "--", "echo", b"\xff")):
+            code, _, err = self.host.genkan(*words)
+            self.assertEqual(code, 2, err)
+        path = os.path.join(os.fsencode(self.folder), b"\xff.lnk")
+        shutil.copy(SAMPLE, path)
+        self.assertEqual(self.host.genkan("triage", path)[0], 0)
+
+    def test_connections_without_end(self):
+        """a user who opens connections and says nothing keeps nobody else out"""
+        script = ("import socket, sys, time\n"
+                  "held = []\n"
+                  "for _ in range(400):\n"
+                  "    s = socket.socket(socket.AF_UNIX); s.settimeout(5)\n"
+                  "    try: s.connect(sys.argv[1]); held.append(s)\n"
+                  "    except OSError: break\n"
+                  "print('held', flush=True); time.sleep(60)")
+        hog = subprocess.Popen(["/usr/bin/python3", "-c", script, os.path.join(self.host.run_dir, "genkand.sock")],
+                               user=NOBODY, group=NOBODY, extra_groups=[], stdout=subprocess.PIPE)
+        try:
+            hog.stdout.readline()
+            self.assertEqual(self.host.json("ls"), [])
+        finally:
+            hog.kill()
+            hog.communicate()
+
     def test_no_daemon(self):
         """without genkand: exit code 4, and how to start it"""
         process = subprocess.run([GENKAN, "ls", "--run-dir", self.folder], capture_output=True, text=True, check=False)

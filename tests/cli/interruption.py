@@ -105,6 +105,45 @@ class Interruption(unittest.TestCase):
         self.host.assert_nothing_left(self)
         self.assertEqual(self.host.json("report", run)["ended"]["by"], "cancelled")
 
+    def test_removed_while_looking_into_the_file(self):
+        """rm of a run that has no VM yet: none comes up afterwards"""
+        path = os.path.join(self.host.top, "large")
+        with open(path, "wb") as file:
+            file.truncate(900 << 20)
+        process, run = self.begin("created", "open", (path,))
+        self.host.json("rm", run)
+        process.communicate(timeout=200)
+        self.assertNotEqual(process.returncode, 0)
+        self.host.assert_nothing_left(self)
+        self.assertEqual(self.host.json("ls"), [])
+
+    def test_reverted_and_removed_under_a_command(self):
+        """a VM that is reverted or removed under a running command: the command ends, the daemon lives"""
+        vm = self.host.json("new")["id"]
+        for verb in ("revert", "rm"):
+            process = self.host.popen("run", "--vm", vm, "--", "sleep", "600")
+            time.sleep(2)
+            self.host.json(verb, vm)
+            self.assertEqual(process.wait(30), 5, process.stderr.read())
+            process.communicate()
+        self.assertEqual(self.host.json("ls"), [])
+        self.host.assert_nothing_left(self)
+
+    def test_a_reader_that_stops(self):
+        """a caller that takes no output holds neither the daemon nor its end up"""
+        vm = self.host.json("new")["id"]
+        process = self.host.popen("run", "--vm", vm, "--", "yes")
+        process.stdout.readline()
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        self.assertEqual(len(self.host.json("ls")), 1)
+        self.host.stop()
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.communicate()
+        self.host.start()
+        self.host.assert_nothing_left(self)
+
     def test_stopped_in_good_order(self):
         """SIGTERM to genkand removes every VM before it ends"""
         process, _ = self.begin("started", "new", ())
