@@ -26,6 +26,8 @@ class Open(unittest.TestCase):
         triage = self.report["triage"]
         self.assertIn(triage["verdict"], ("suspicious", "malicious"))
         self.assertIn("arguments-padded", [indicator["id"] for indicator in triage["indicators"]])
+        details = {indicator["id"]: indicator["detail"] for indicator in triage["indicators"]}
+        self.assertIn(f"http://{SAMPLE_NAME}/payload.msi", details["builtin-with-url"])
         self.assertIn("msiexec", triage["lnk"]["arguments"])
         self.assertIn(f"http://{SAMPLE_NAME}", triage["lnk"]["arguments"])
         self.assertTrue(triage["lnk"]["target"].lower().endswith("cmd.exe"))

@@ -83,6 +83,17 @@ place_of (const char *text, const char *slashes, gsize run, const char *path)
     return starts ? gk_path_place (path) : place;
 }
 
+/* The path of @length at @slashes, with the scheme that stands before it. */
+static char *
+with_scheme (const char *text, const char *slashes, gsize length)
+{
+    gsize before = 0;
+
+    if (slashes > text && slashes[-1] == ':')
+        before = 1 + scheme_length (text, slashes - 1);
+    return g_strndup (slashes - before, before + length);
+}
+
 char *
 gk_remote_in_text (const char *text, GkPlace place)
 {
@@ -95,7 +106,7 @@ gk_remote_in_text (const char *text, GkPlace place)
         if (at - slashes >= 2)
             path = g_strndup (at - 2, 2 + word_length (at));
         if (path && place_of (text, slashes, (gsize) (at - slashes), path) == place)
-            return g_strndup (slashes, (gsize) (at - slashes) + strlen (path) - 2);
+            return with_scheme (text, slashes, (gsize) (at - slashes) + strlen (path) - 2);
         at += *at != '\0';
     }
     return NULL;
