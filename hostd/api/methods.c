@@ -2,7 +2,6 @@
 #include "hostd/api/methods.h"
 
 #include "base/fd.h"
-#include "base/files.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "hostd/api/error.h"
@@ -18,129 +17,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
-#include <stdlib.h>
 
 enum { NAME_MAX_BYTES = 4096, COMMAND_MAX_BYTES = 128 << 10 };
-
-/* --- what a caller names ------------------------------------------------------------------- */
-
-static gboolean
-may_touch (GkCall *call, uid_t owner)
-{
-    return owner == call->caller->uid || (call->caller->roles & GK_ROLE_OPERATOR);
-}
-
-/* Somebody else's VM is as good as none. */
-static GkDisposable *
-find_vm (GkCall *call, const char *name, GError **error)
-{
-    g_autoptr (GkDisposable) found = gk_registry_find (call->host->registry, name);
-
-    if (found && may_touch (call, found->owner))
-        return g_steal_pointer (&found);
-    g_set_error_literal (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND,
-                         "there is no such VM: 'genkan ls' shows those that live");
-    return NULL;
-}
-
-/* The folder of the run @id, alive or closed. */
-static char *
-find_run (GkCall *call, const char *id, GError **error)
-{
-    /* Somebody may have named a VM like another's run: an id is looked for first. */
-    g_autofree char *as_id = g_build_filename (call->host->state_dir, "runs", id, NULL);
-    gboolean is_run = gk_id_valid (id) && g_file_test (as_id, G_FILE_TEST_IS_DIR);
-    g_autoptr (GkDisposable) alive = is_run ? NULL : gk_registry_find (call->host->registry, id);
-    const char *name = alive ? alive->id : id;
-    g_autofree char *folder = g_build_filename (call->host->state_dir, "runs", name, NULL);
-    g_autoptr (JsonObject) record =
-        gk_id_valid (name) ? gk_disposable_read_record (folder, NULL) : NULL;
-
-    if (record && may_touch (call, (uid_t) gk_json_int (record, "uid", 0)))
-        return g_steal_pointer (&folder);
-    g_set_error_literal (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND,
-                         "there is no such run: 'genkan ls --all' shows them");
-    return NULL;
-}
-
-static int
-take_fd (GkCall *call, gint32 handle, GError **error)
-{
-    GDBusMessage *message = g_dbus_method_invocation_get_message (call->invocation);
-    GUnixFDList *list = g_dbus_message_get_unix_fd_list (message);
-
-    if (list && handle >= 0 && handle < g_unix_fd_list_get_length (list))
-        return g_unix_fd_list_get (list, handle, error);
-    g_set_error_literal (error, GK_API_ERROR, GK_API_ERROR_USAGE, "no file came with the call");
-    return -1;
-}
-
-static gboolean
-read_wish (GkCall *call, GVariant *options, GkRunWish *wish, GError **error)
-{
-    static const char *const known[] = { "image", "policy", "name", "keep", "timeout", "vm", NULL };
-    GVariantIter iter;
-    const char *key;
-    GVariant *value;
-
-    g_variant_iter_init (&iter, options);
-    while (g_variant_iter_next (&iter, "{&sv}", &key, &value)) {
-        g_variant_unref (value);
-        if (!g_strv_contains (known, key)) {
-            g_set_error_literal (error, GK_API_ERROR, GK_API_ERROR_USAGE, "unknown option");
-            return FALSE;
-        }
-    }
-    wish->owner = call->caller->uid;
-    g_variant_lookup (options, "image", "s", &wish->image);
-    g_variant_lookup (options, "policy", "s", &wish->policy);
-    g_variant_lookup (options, "name", "s", &wish->name);
-    g_variant_lookup (options, "keep", "b", &wish->keep);
-    g_variant_lookup (options, "timeout", "u", &wish->timeout);
-    return TRUE;
-}
-
-/* --- replies -------------------------------------------------------------------------------- */
-
-static gboolean
-reply_text (GkCall *call, char *text)
-{
-    g_dbus_method_invocation_return_value (call->invocation, g_variant_new ("(s)", text));
-    g_free (text);
-    return TRUE;
-}
-
-static gboolean
-reply_object (GkCall *call, JsonObject *object)
-{
-    g_autoptr (JsonObject) owned = object;
-
-    return object && reply_text (call, gk_json_text (object, FALSE));
-}
-
-static gboolean
-reply_array (GkCall *call, JsonArray *array)
-{
-    g_autoptr (JsonArray) owned = array;
-
-    return reply_text (call, gk_json_array_text (array, FALSE));
-}
-
-/* Takes @data over, whatever comes of it. */
-static gboolean
-reply_job (GkCall *call, GkJobFunc func, gpointer data, GDestroyNotify free_data, GError **error)
-{
-    GkJob *job = gk_job_new (call->jobs, call->connection, func, data, free_data, error);
-
-    if (!job)
-        return FALSE;
-    g_dbus_method_invocation_return_value (call->invocation,
-                                           g_variant_new ("(o)", gk_job_path (job)));
-    gk_job_start (job);
-    return TRUE;
-}
-
-/* --- the methods ---------------------------------------------------------------------------- */
 
 static gboolean
 call_open (GkCall *call, GError **error)
@@ -153,10 +31,11 @@ call_open (GkCall *call, GError **error)
     open->fd = -1;
     open->host = call->host;
     g_variant_get (call->parameters, "(hs@a{sv})", &handle, &open->name, &options);
-    if (strlen (open->name) <= NAME_MAX_BYTES && read_wish (call, options, &open->wish, error))
-        open->fd = take_fd (call, handle, error);
+    if (strlen (open->name) <= NAME_MAX_BYTES &&
+        gk_call_read_wish (call, options, &open->wish, error))
+        open->fd = gk_call_take_fd (call, handle, error);
     if (open->fd >= 0)
-        return reply_job (call, gk_open_run, open, (GDestroyNotify) gk_open_free, error);
+        return gk_reply_job (call, gk_open_run, open, (GDestroyNotify) gk_open_free, error);
     if (error && !*error)
         g_set_error_literal (error, GK_API_ERROR, GK_API_ERROR_USAGE, "the name is too long");
     gk_open_free (open);
@@ -174,16 +53,17 @@ call_run (GkCall *call, GError **error)
     command->host = call->host;
     g_variant_get (call->parameters, "(^as@a{sv})", &command->argv, &options);
     g_variant_lookup (options, "vm", "s", &vm);
-    ok = read_wish (call, options, &command->wish, error);
+    ok = gk_call_read_wish (call, options, &command->wish, error);
     if (ok && (!command->argv[0] || g_variant_get_size (call->parameters) > COMMAND_MAX_BYTES)) {
         g_set_error_literal (error, GK_API_ERROR, GK_API_ERROR_USAGE,
                              "give a command of at most 128 KiB");
         ok = FALSE;
     }
     if (ok && vm)
-        ok = (command->disposable = find_vm (call, vm, error)) != NULL;
+        ok = (command->disposable = gk_call_find_vm (call, vm, error)) != NULL;
     if (ok)
-        return reply_job (call, gk_command_run, command, (GDestroyNotify) gk_command_free, error);
+        return gk_reply_job (call, gk_command_run, command, (GDestroyNotify) gk_command_free,
+                             error);
     gk_command_free (command);
     return FALSE;
 }
@@ -227,8 +107,8 @@ call_new (GkCall *call, GError **error)
 
     wish->host = call->host;
     g_variant_get (call->parameters, "(@a{sv})", &options);
-    if (read_wish (call, options, &wish->wish, error))
-        return reply_job (call, run_new, wish, new_free, error);
+    if (gk_call_read_wish (call, options, &wish->wish, error))
+        return gk_reply_job (call, run_new, wish, new_free, error);
     new_free (wish);
     return FALSE;
 }
@@ -262,9 +142,9 @@ reply_vm_job (GkCall *call, GkJobFunc func, GError **error)
     GkDisposable *disposable;
 
     g_variant_get (call->parameters, "(&s)", &name);
-    disposable = find_vm (call, name, error);
+    disposable = gk_call_find_vm (call, name, error);
     return disposable &&
-           reply_job (call, func, disposable, (GDestroyNotify) gk_disposable_unref, error);
+           gk_reply_job (call, func, disposable, (GDestroyNotify) gk_disposable_unref, error);
 }
 
 static gboolean
@@ -289,11 +169,11 @@ call_put (GkCall *call, GError **error)
     g_variant_get (call->parameters, "(&sh&s)", &vm, &handle, &name);
     transfer->fd = -1;
     transfer->name = g_strndup (name, NAME_MAX_BYTES);
-    transfer->disposable = find_vm (call, vm, error);
+    transfer->disposable = gk_call_find_vm (call, vm, error);
     if (transfer->disposable)
-        transfer->fd = take_fd (call, handle, error);
+        transfer->fd = gk_call_take_fd (call, handle, error);
     if (transfer->fd >= 0)
-        return reply_job (call, gk_put_run, transfer, (GDestroyNotify) gk_transfer_free, error);
+        return gk_reply_job (call, gk_put_run, transfer, (GDestroyNotify) gk_transfer_free, error);
     gk_transfer_free (transfer);
     return FALSE;
 }
@@ -307,9 +187,9 @@ call_get (GkCall *call, GError **error)
     g_variant_get (call->parameters, "(&s&s)", &vm, &name);
     transfer->fd = -1;
     transfer->name = g_strndup (name, NAME_MAX_BYTES);
-    transfer->disposable = find_vm (call, vm, error);
+    transfer->disposable = gk_call_find_vm (call, vm, error);
     if (transfer->disposable)
-        return reply_job (call, gk_get_run, transfer, (GDestroyNotify) gk_transfer_free, error);
+        return gk_reply_job (call, gk_get_run, transfer, (GDestroyNotify) gk_transfer_free, error);
     gk_transfer_free (transfer);
     return FALSE;
 }
@@ -323,7 +203,7 @@ open_artifact (GkCall *call, const char *run, const char *what, GError **error)
         {"screenshot", "screenshot.png"},
         { "ledger",    "ledger.jsonl"  },
     };
-    g_autofree char *folder = find_run (call, run, error);
+    g_autofree char *folder = gk_call_find_run (call, run, error);
 
     for (gsize i = 0; folder && i < G_N_ELEMENTS (artifacts); i++) {
         g_autofree char *path = g_build_filename (folder, artifacts[i].file, NULL);
@@ -344,7 +224,7 @@ open_artifact (GkCall *call, const char *run, const char *what, GError **error)
 static int
 open_released (GkCall *call, const char *run, const char *number, GError **error)
 {
-    g_autoptr (GkDisposable) disposable = find_vm (call, run, error);
+    g_autoptr (GkDisposable) disposable = gk_call_find_vm (call, run, error);
     guint64 value = 0;
 
     if (!disposable)
@@ -385,7 +265,7 @@ list_closed (GkCall *call, JsonArray *all)
         g_autoptr (JsonObject) record =
             gk_id_valid (name) ? gk_disposable_read_record (folder, NULL) : NULL;
 
-        if (!record || !may_touch (call, (uid_t) gk_json_int (record, "uid", 0)) ||
+        if (!record || !gk_call_may_touch (call, (uid_t) gk_json_int (record, "uid", 0)) ||
             g_strcmp0 (gk_json_string (record, "state", NULL), "closed") != 0)
             continue;
         json_array_add_object_element (all, g_steal_pointer (&record));
@@ -405,10 +285,10 @@ call_list (GkCall *call, GError **error)
     for (guint i = 0; i < living->len; i++) {
         GkDisposable *at = living->pdata[i];
 
-        if (may_touch (call, at->owner))
+        if (gk_call_may_touch (call, at->owner))
             json_array_add_object_element (all, gk_disposable_to_json (at));
     }
-    return reply_array (call, all);
+    return gk_reply_array (call, all);
 }
 
 static gboolean
@@ -419,7 +299,7 @@ call_show (GkCall *call, GError **error)
     JsonObject *description;
 
     g_variant_get (call->parameters, "(&s)", &name);
-    disposable = find_vm (call, name, error);
+    disposable = gk_call_find_vm (call, name, error);
     if (!disposable)
         return FALSE;
     description = gk_disposable_to_json (disposable);
@@ -427,7 +307,7 @@ call_show (GkCall *call, GError **error)
     json_object_set_string_member (description, "policy_digest", disposable->policy_digest);
     json_object_set_string_member (description, "mac", disposable->mac);
     json_object_set_string_member (description, "domain_uuid", disposable->uuid);
-    return reply_object (call, description);
+    return gk_reply_object (call, description);
 }
 
 /* A ledger may be long: the main thread must not wait for it. */
@@ -444,8 +324,8 @@ call_report (GkCall *call, GError **error)
     char *folder;
 
     g_variant_get (call->parameters, "(&s)", &run);
-    folder = find_run (call, run, error);
-    return folder && reply_job (call, run_report, folder, g_free, error);
+    folder = gk_call_find_run (call, run, error);
+    return folder && gk_reply_job (call, run_report, folder, g_free, error);
 }
 
 static gboolean
@@ -455,7 +335,7 @@ reply_image_job (GkCall *call, GkJobFunc func, GError **error)
 
     wish->host = call->host;
     g_variant_get (call->parameters, "(s)", &wish->name);
-    return reply_job (call, func, wish, (GDestroyNotify) gk_image_job_free, error);
+    return gk_reply_job (call, func, wish, (GDestroyNotify) gk_image_job_free, error);
 }
 
 static gboolean
@@ -512,7 +392,7 @@ call_image_list (GkCall *call, GError **error)
     array = json_array_new ();
     for (guint i = 0; i < images->len; i++)
         json_array_add_object_element (array, gk_image_to_json (images->pdata[i]));
-    return reply_array (call, array);
+    return gk_reply_array (call, array);
 }
 
 static gboolean
@@ -523,7 +403,7 @@ call_image_show (GkCall *call, GError **error)
 
     g_variant_get (call->parameters, "(&s)", &reference);
     image = gk_image_load (call->host->state_dir, reference, error);
-    return image && reply_object (call, gk_image_to_json (image));
+    return image && gk_reply_object (call, gk_image_to_json (image));
 }
 
 static JsonObject *
@@ -538,7 +418,7 @@ run_doctor (GkJob *job, gpointer data, GError **error)
 static gboolean
 call_doctor (GkCall *call, GError **error)
 {
-    return reply_job (call, run_doctor, call->host, NULL, error);
+    return gk_reply_job (call, run_doctor, call->host, NULL, error);
 }
 
 static const struct {

@@ -3,19 +3,7 @@
  * the method needs (roles.h); whose disposable or run it may touch is checked here. Main thread. */
 #pragma once
 
-#include "hostd/api/roles.h"
-#include "hostd/host.h"
-#include "hostd/job.h"
-
-/* A call under way. */
-typedef struct {
-    GkHost *host;
-    GkJobs *jobs;
-    const GkCaller *caller;
-    GDBusMethodInvocation *invocation;
-    GDBusConnection *connection;
-    GVariant *parameters;
-} GkCall;
+#include "hostd/api/call.h"
 
 /* Carries the call out and replies to it; FALSE with @error set and no reply where it cannot. */
 gboolean gk_method_call (const char *method, GkCall *call, GError **error);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/cli/client.h"
 
+#include "base/escape.h"
 #include "base/fd.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "hostd/api/error.h"
 #include "hostd/cli/progress.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gio/gunixfdlist.h>
 #include <glib-unix.h>
 #include <string.h>
@@ -250,8 +253,8 @@ gk_client_job (const GkCli *cli, const GkClientCall *call, GError **error)
     return waiting.result;
 }
 
-int
-gk_client_fetch (const GkCli *cli, const char *run, const char *what, GError **error)
+static int
+fetch (const GkCli *cli, const char *run, const char *what, GError **error)
 {
     GkClientCall call = { "Fetch", g_variant_new ("(ss)", run, what), -1 };
     g_autoptr (GDBusConnection) connection = gk_client_connect (cli, error);
@@ -261,4 +264,38 @@ gk_client_fetch (const GkCli *cli, const char *run, const char *what, GError **e
     if (!connection)
         g_variant_unref (g_variant_ref_sink (call.parameters));
     return reply && fds ? g_unix_fd_list_get (fds, 0, error) : -1;
+}
+
+static gboolean
+copy_checked (int from, int to, const char *wanted, GError **error)
+{
+    g_autofree char *sha256 = NULL;
+
+    if (!gk_fd_copy (from, to, G_MAXUINT64, NULL, &sha256, NULL, error))
+        return FALSE;
+    if (!wanted || g_str_equal (sha256, wanted))
+        return TRUE;
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                         "what came is not what was scanned");
+    return FALSE;
+}
+
+gboolean
+gk_client_save (const GkCli *cli, const char *run, const char *what, const char *path,
+                const char *sha256, GError **error)
+{
+    gk_autofd int from = fetch (cli, run, what, error), to = -1;
+
+    if (from < 0)
+        return FALSE;
+    to = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (to < 0) {
+        g_autofree char *escaped = gk_escape (path, -1);
+
+        return gk_set_errno (error, errno, "cannot create %s", escaped);
+    }
+    if (copy_checked (from, to, sha256, error))
+        return TRUE;
+    unlink (path);
+    return FALSE;
 }

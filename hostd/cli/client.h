@@ -32,5 +32,11 @@ gboolean gk_client_do (const GkCli *cli, const GkClientCall *call, GError **erro
  */
 JsonObject *gk_client_job (const GkCli *cli, const GkClientCall *call, GError **error);
 
-/* Fetch: a descriptor for @what of run @run, or -1. */
-int gk_client_fetch (const GkCli *cli, const char *run, const char *what, GError **error);
+/**
+ * gk_client_save:
+ * @what: what to fetch of run @run: `screenshot`, `ledger`, `released/N`
+ * @path: a file that is not there yet; none is left of a failure
+ * @sha256: (nullable): what it must hash to
+ */
+gboolean gk_client_save (const GkCli *cli, const char *run, const char *what, const char *path,
+                         const char *sha256, GError **error);

@@ -1,25 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "base/fd.h"
-#include "base/files.h"
 #include "hostd/cli/client.h"
 #include "hostd/cli/report-text.h"
-
-#include <errno.h>
-#include <fcntl.h>
-
-static gboolean
-save (const GkCli *cli, const char *run, const char *what, const char *path, GError **error)
-{
-    gk_autofd int from = gk_client_fetch (cli, run, what, error);
-    gk_autofd int to = -1;
-
-    if (from < 0)
-        return FALSE;
-    to = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (to < 0)
-        return gk_set_errno (error, errno, "cannot create %s", path);
-    return gk_fd_copy (from, to, G_MAXUINT64, NULL, NULL, NULL, error);
-}
 
 static int
 run (GkCli *cli, int argc, char **argv, GError **error)
@@ -38,8 +19,9 @@ run (GkCli *cli, int argc, char **argv, GError **error)
         return 2;
     call.parameters = g_variant_new ("(s)", argv[1]);
     report = gk_client_job (cli, &call, error);
-    if (!report || (screenshot && !save (cli, argv[1], "screenshot", screenshot, error)) ||
-        (ledger && !save (cli, argv[1], "ledger", ledger, error)))
+    if (!report ||
+        (screenshot && !gk_client_save (cli, argv[1], "screenshot", screenshot, NULL, error)) ||
+        (ledger && !gk_client_save (cli, argv[1], "ledger", ledger, NULL, error)))
         return 1;
     if (cli->json)
         gk_cli_print_object (report);

@@ -2,6 +2,7 @@
 """The main job: a suspicious attachment opened in a disposable VM, on real parts."""
 import json
 import os
+import tempfile
 import unittest
 
 import tap
@@ -78,6 +79,12 @@ class Open(unittest.TestCase):
         self.assertTrue(report["golden_unchanged"])
         evidence = os.path.join(self.host.state, "runs", self.run_id, "evidence/in")
         self.assertEqual(len(os.listdir(evidence)), 1)
+        with tempfile.TemporaryDirectory() as folder:
+            screen, ledger = os.path.join(folder, "screen.png"), os.path.join(folder, "ledger.jsonl")
+            self.host.json("report", self.run_id, "--screenshot", screen, "--ledger", ledger)
+            with open(screen, "rb") as saved, open(report["screenshot"], "rb") as kept:
+                self.assertEqual(saved.read(), kept.read())
+            self.assertEqual(sum(1 for _ in open(ledger)), report["ledger"]["events"])
         code, out, _ = self.host.genkan("report", self.run_id)
         self.assertEqual(code, 0)
         self.assertIn(SAMPLE_NAME, out)
