@@ -39,6 +39,9 @@ gboolean gk_agent_exec_status (GkVm *vm, gint64 pid, GkAgentExit *ret, GError **
 gboolean gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms,
                        GCancellable *cancellable, GkAgentExit *ret, GError **error);
 
+/* Sets the guest's clock to the host's. */
+gboolean gk_agent_set_time (GkVm *vm, GError **error);
+
 typedef struct _GkAgentFile GkAgentFile;
 
 /* A file in the guest, opened for reading; reads go on where the last ended, also when the file

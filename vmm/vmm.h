@@ -24,11 +24,14 @@ typedef struct _GkVmm GkVmm;
 void gk_vmm_init (void);
 
 /* Connects to @uri (`qemu:///system`) when it is first needed, and again when libvirtd was restarted:
- * a libvirtd that is away fails the calls, not the daemon. Domains started through a connection die
- * with it (autodestroy), and so with genkand.
+ * a libvirtd that is away fails the calls, not the daemon. VMs live through a restart of libvirtd, and
+ * die with this process, however it ends (guard.h).
  *
  * Returns: (transfer full) */
 GkVmm *gk_vmm_new (const char *uri);
+
+/* Where genkan-guard stands, if it is not among the installed programs. Before the first VM. */
+void gk_vmm_set_guard (GkVmm *vmm, const char *program);
 void gk_vmm_free (GkVmm *vmm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkVmm, gk_vmm_free)
 
