@@ -13,19 +13,42 @@ GQuark gk_config_error_quark (void);
 
 typedef enum { GK_CONFIG_ERROR_INVALID } GkConfigError;
 
+/* How many VMs of an image are held ready: a group `[pool NAME]` or `[pool NAME:VERSION]`. */
+typedef struct {
+    char *image; /* NAME or NAME:VERSION */
+    guint min, max;
+} GkPoolConfig;
+
 typedef struct {
     char *libvirt_uri;
-    char *accelerator; /* auto, kvm, tcg: checked */
-    guint boot_timeout; /* seconds */
-    char *subnet, *uplink;
-    char *clamd_socket; /* or NULL */
+    char *accelerator;      /* auto, kvm, tcg: checked */
+    guint boot_timeout;     /* seconds */
+    guint most_disposables; /* at one time */
+    guint most_per_user;
+    guint64 memory_total;   /* of all VMs, bytes; 0: three quarters of the host's */
+    gboolean warm;          /* disposables are cloned from warm states */
+    char *default_image;
+
+    guint cpu_percent;        /* of one CPU, a disposable; 0: no cap */
+    guint cpu_shares;         /* its weight */
+    guint64 overlay_bytes;    /* largest overlay */
+    guint64 disk_bytes_per_s; /* 0: no limit */
+    guint disk_ops_per_s;     /* 0: no limit */
+    guint packets_per_s;      /* that a guest may send */
+
+    guint lease_idle_s, lease_life_s; /* seconds; 0: no limit */
+
+    guint64 pool_memory;    /* of all that is held ready, bytes */
+    guint64 pool_keep_free; /* bytes of available memory below which the pool shrinks */
+    GPtrArray *pools;       /* of GkPoolConfig, as they stand in the file */
+
+    char *subnet, *uplink, *default_policy;
+    guint default_timeout; /* seconds that an opened file is watched */
+    guint64 file_size;     /* largest file that passes the airlock, bytes */
+    guint64 outbound_size; /* of a drop box, bytes */
+    char *clamd_socket;    /* or NULL */
+    char *mirror;          /* Debian mirror for builds, or NULL: the host's */
     char *analyst_group, *operator_group, *builder_group;
-    char *default_image, *default_policy;
-    guint default_timeout;   /* seconds that an opened file is watched */
-    guint most_disposables;  /* at one time */
-    guint64 file_size;       /* largest file that passes the airlock, bytes */
-    guint64 outbound_size;   /* of a drop box, bytes */
-    char *mirror;            /* Debian mirror for builds, or NULL: the host's */
 } GkConfig;
 
 /* A missing file is all defaults. */

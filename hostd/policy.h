@@ -8,6 +8,9 @@
 typedef struct {
     char *name;
     char *digest; /* `sha256:…` of the file */
+    /* A policy's own lease, where it says one; else the configuration's holds. 0: no limit. */
+    gboolean has_idle, has_life;
+    guint idle_s, life_s;
 } GkPolicy;
 
 /* Errors: GK_API_ERROR_NOT_FOUND where there is none of that name, GK_API_ERROR_FAILED where it

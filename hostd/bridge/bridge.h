@@ -27,11 +27,13 @@ typedef struct {
                               * address is the gateway's, the others are guests' */
     const char *uplink;      /* `none`; `host`; or the path of a network namespace */
     const char *uplink_name; /* name of the uplink's far end, at most 15 bytes */
+    guint packets_per_s;     /* that a guest may send, at most 1,000,000; 0: 20,000 */
 } GkBridgeConfig;
 
-/* One attempt of a guest, as netd saw it. Strings hold only printable ASCII. The event by which a
- * flood is counted that was too large to be told has protocol `any`, no destination, and the rule
- * `over limit`. */
+/* One attempt of a guest, as netd saw it. Strings hold only printable ASCII. Two events count
+ * what was too much to be told one by one; they have protocol `any` and no destination: `over limit`
+ * counts attempts like any others, `rate limit` packets beyond those that a guest may send a second,
+ * which were dropped unseen (at most one such event every five seconds, and one at the end). */
 typedef struct {
     const char *vm;          /* the disposable's id */
     const char *time;        /* gk_json_now () */
