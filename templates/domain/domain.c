@@ -15,6 +15,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlXPathContext, xmlXPathFreeContext)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlXPathObject, xmlXPathFreeObject)
 
 #define SPARE_PORT "//controller[@model='pcie-root-port']"
+#define LAYER "//disk/backingStore"
+#define BELOW LAYER "/backingStore"
+
+/* The kernel's usual period of CPU quotas; machine.xml has it too. */
+enum { CPU_PERIOD_US = 100000 };
 
 /* What stands at a place of a base: text for an empty element or attribute. */
 typedef struct {
@@ -101,6 +106,14 @@ fill (xmlDoc *doc, const Place *places, gsize n)
 }
 
 static void
+keep (xmlDoc *doc, const Part *parts, gsize n)
+{
+    for (gsize i = 0; i < n; i++)
+        if (!parts[i].kept)
+            take_out (doc, parts[i].path);
+}
+
+static void
 repeat (xmlDoc *doc, const char *path, guint times)
 {
     g_autoptr (xmlXPathObject) found = find (doc, path);
@@ -123,6 +136,51 @@ to_text (xmlDoc *doc)
     return copy;
 }
 
+/* The overlay and what it stands on; without a warm state's layer the golden disk is next. */
+static void
+stack (xmlDoc *doc, const GkDomainSpec *spec)
+{
+    gboolean warm = spec->warm_disk != NULL;
+    const Place places[] = {
+        {"//disk/source/@file",                                        spec->overlay                      },
+        { LAYER "/source/@file",                                       warm ? spec->warm_disk : spec->disk},
+        { warm ? BELOW "/source/@file" : BELOW "/* | " BELOW "/@type", warm ? spec->disk : NULL           },
+    };
+
+    fill (doc, places, G_N_ELEMENTS (places));
+}
+
+/* Returns: (transfer full) (nullable): @limit as text; none where there is no limit */
+static char *
+limit_text (guint64 limit)
+{
+    return limit ? g_strdup_printf ("%" G_GUINT64_FORMAT, limit) : NULL;
+}
+
+static void
+limit (xmlDoc *doc, const GkDomainLimits *limits)
+{
+    g_autofree char *shares = limit_text (limits->cpu_shares);
+    g_autofree char *quota = limit_text ((guint64) limits->cpu_percent * CPU_PERIOD_US / 100);
+    g_autofree char *overlay = limit_text (limits->overlay_bytes);
+    g_autofree char *bytes = limit_text (limits->disk_bytes_per_s);
+    g_autofree char *ops = limit_text (limits->disk_ops_per_s);
+    const Place places[] = {
+        {"//cputune/shares",                                             shares },
+        { quota ? "//global_quota" : "//global_quota | //global_period", quota  },
+        { overlay ? "//slice/@size" : "//slices",                        overlay},
+        { "//iotune/total_bytes_sec",                                    bytes  },
+        { "//iotune/total_iops_sec",                                     ops    },
+    };
+    const Part parts[] = {
+        {"//cputune", shares || quota},
+        { "//iotune", bytes || ops   },
+    };
+
+    fill (doc, places, G_N_ELEMENTS (places));
+    keep (doc, parts, G_N_ELEMENTS (parts));
+}
+
 char *
 gk_domain_xml (const GkDomainSpec *spec)
 {
@@ -142,8 +200,6 @@ gk_domain_xml (const GkDomainSpec *spec)
         { "//os/initrd",                       spec->initrd                                         },
         { "//os/cmdline",                      spec->cmdline                                        },
         { "//cpu/model",                       spec->cpu_model ? spec->cpu_model : GK_DOMAIN_TCG_CPU},
-        { "//disk/source/@file",               spec->overlay                                        },
-        { "//disk/backingStore/source/@file",  spec->disk                                           },
         { "//serial/source/@path",             spec->serial_log                                     },
     };
     const Part parts[] = {
@@ -156,9 +212,9 @@ gk_domain_xml (const GkDomainSpec *spec)
 
     repeat (doc, SPARE_PORT, spec->spare_ports);
     fill (doc, places, G_N_ELEMENTS (places));
-    for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
-        if (!parts[i].kept)
-            take_out (doc, parts[i].path);
+    keep (doc, parts, G_N_ELEMENTS (parts));
+    stack (doc, spec);
+    limit (doc, &spec->limits);
     return to_text (doc);
 }
 

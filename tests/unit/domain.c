@@ -137,6 +137,60 @@ test_what_is_asked_for (void)
     expect (doc, "string(//disk/backingStore/source/@file)", plain.disk);
 }
 
+static void
+test_layers (void)
+{
+    GkDomainSpec spec = plain;
+    g_autofree char *xml = NULL;
+    g_autoptr (xmlDoc) doc = NULL;
+
+    spec.warm_disk = "/warm/disk.qcow2";
+    xml = gk_domain_xml (&spec);
+    doc = parse (xml);
+    expect_valid (doc);
+    expect (doc, "string(//disk/source/@file)", plain.overlay);
+    expect (doc, "string(//disk/backingStore/source/@file)", spec.warm_disk);
+    expect (doc, "string(//disk/backingStore/backingStore/source/@file)", plain.disk);
+    expect (doc, "count(//backingStore)", "3");
+    expect (doc, "count(//backingStore[not(*)]/@*)", "0");
+}
+
+static const struct {
+    const char *name;
+    GkDomainLimits limits;
+    const char *expression, *wanted;
+} limits[] = {
+    {"none",     { 0 },                     "count(//cputune | //iotune | //slices)",      "0"            },
+    { "shares",  { .cpu_shares = 512 },     "concat(count(//cputune/*), //shares)",        "1512"         },
+    { "percent",
+     { .cpu_percent = 150 },
+     "concat(//global_quota, '/', //global_period)",                                       "150000/100000"},
+    { "overlay",
+     { .overlay_bytes = 5000000000 },
+     "concat(//disk/source/slices/slice/@offset, '+', //slice/@size)",                     "0+5000000000" },
+    { "bytes",
+     { .disk_bytes_per_s = 1 << 20 },
+     "concat(count(//iotune/*), //total_bytes_sec)",                                       "11048576"     },
+    { "ops",     { .disk_ops_per_s = 100 }, "concat(count(//iotune/*), //total_iops_sec)", "1100"         },
+};
+
+static void
+test_limits (void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS (limits); i++) {
+        GkDomainSpec spec = plain;
+        g_autofree char *xml = NULL;
+        g_autoptr (xmlDoc) doc = NULL;
+
+        g_test_message ("%s", limits[i].name);
+        spec.limits = limits[i].limits;
+        xml = gk_domain_xml (&spec);
+        doc = parse (xml);
+        expect_valid (doc);
+        expect (doc, limits[i].expression, limits[i].wanted);
+    }
+}
+
 /* What a disposable must never get, whatever libvirt adds by itself. */
 static void
 test_nothing_more_than_needed (void)
@@ -148,7 +202,8 @@ test_nothing_more_than_needed (void)
     expect (doc, "string(//controller[@type='usb']/@model)", "none");
     expect (doc, "string(//memballoon/@model)", "none");
     expect (doc, "string(//backingStore/format/@type)", "qcow2");
-    expect (doc, "count(//backingStore/backingStore/*)", "0");
+    expect (doc, "count(//backingStore/backingStore/@* | //backingStore/backingStore/*)", "0");
+    expect (doc, "string(//driver/@error_policy)", "report");
     expect (doc, "concat(//seclabel/@model, ' ', //seclabel/@type)", "dac none");
     expect (doc, "concat(//memoryBacking/source/@type, ' ', //memoryBacking/access/@mode)",
             "memfd shared");
@@ -245,6 +300,8 @@ main (int argc, char **argv)
     }
     g_test_add_func ("/domain/has-what-is-asked-for", test_what_is_asked_for);
     g_test_add_func ("/domain/has-nothing-more-than-needed", test_nothing_more_than_needed);
+    g_test_add_func ("/domain/stands-on-a-warm-layer", test_layers);
+    g_test_add_func ("/domain/has-the-limits-asked-for", test_limits);
     g_test_add_func ("/domain/text-stays-text", test_text_stays_text);
     g_test_add_func ("/domain/starts-without-an-initrd", test_no_initrd);
     g_test_add_func ("/domain/nic-is-on-the-tap-and-down", test_nic);
