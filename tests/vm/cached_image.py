@@ -10,9 +10,12 @@ needs a state directory of its own uses it by a symbolic link:
 A copy, or a hard link, would be another file or have another ctime: gk_image_check() refuses it. So a
 test that is to change an image copies it, and only gk_image_verify() will take the copy.
 
+image_folder("debian-base") returns the folder of the image itself, whatever its version.
+
 `cached_image.py NAME` builds the image if need be, and prints the state directory.
 """
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -66,6 +69,10 @@ def state_dir_with(name):
         if not os.path.isdir(f"{state}/images/{name}"):
             _build(recipe, state)
     return state
+
+
+def image_folder(name):
+    return glob.glob(f"{state_dir_with(name)}/images/{name}/*/")[0].rstrip("/")
 
 
 if __name__ == "__main__":

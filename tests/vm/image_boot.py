@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The golden images, booted: what a guest is promised to be, and files opened in it."""
+import os
 import struct
 import unittest
 
@@ -9,10 +10,6 @@ from image_guest import Guest
 
 OPEN = "/usr/lib/genkan/guest-open"
 CHANGES = "/usr/lib/genkan/guest-changes"
-
-
-def image(name):
-    return f"{cached_image.state_dir_with(name)}/images/{name}/1"
 
 
 def lnk(arguments):
@@ -34,7 +31,7 @@ class EveryGuest:
 
     @classmethod
     def setUpClass(cls):
-        cls.guest = cls.enterClassContext(Guest(image(cls.name)))
+        cls.guest = cls.enterClassContext(Guest(cached_image.image_folder(cls.name)))
         print(f"# {cls.name}: {cls.guest.boot_seconds:.1f} s to the agent", flush=True)
 
     @classmethod
@@ -43,7 +40,8 @@ class EveryGuest:
         return context.__enter__()
 
     def test_it_knows_its_image(self):
-        self.assertEqual(self.guest.shell("cat /etc/genkan-image"), f"{self.name}:1\n")
+        version = os.path.basename(self.guest.image)
+        self.assertEqual(self.guest.shell("cat /etc/genkan-image"), f"{self.name}:{version}\n")
 
     def test_nothing_failed_and_no_timer_waits(self):
         self.assertEqual(self.guest.shell("systemctl --failed --no-legend --plain"), "")

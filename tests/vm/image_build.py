@@ -105,7 +105,7 @@ class WhatIsMade(Case):
     def setUp(self):
         super().setUp()
         self.cache = cached_image.state_dir_with("debian-base")
-        self.image = f"{self.cache}/images/debian-base/1"
+        self.image = cached_image.image_folder("debian-base")
         with open(f"{self.image}/manifest.json", "rb") as file:
             self.text = file.read()
         self.manifest = json.loads(self.text)
@@ -142,7 +142,7 @@ class WhatIsMade(Case):
         self.share_image()
         code, out, _ = self.build(cached_image.recipe_path("debian-base"))
         self.assertEqual(code, 0)
-        self.assertEqual(json.loads(out), {"image": "debian-base:1",
+        self.assertEqual(json.loads(out), {"image": f"debian-base:{os.path.basename(self.image)}",
                                            "digest": "sha256:" + hashlib.sha256(self.text).hexdigest()})
 
     def test_another_recipe_of_the_same_version_is_refused(self):

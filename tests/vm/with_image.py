@@ -4,7 +4,6 @@
 which the tests share, in GENKAN_TEST_IMAGE, and a tap in GENKAN_TEST_TAP. What PROGRAM leaves in
 TMPDIR, and the tap, are taken away however it ends."""
 import fcntl
-import glob
 import os
 import secrets
 import struct
@@ -21,8 +20,7 @@ def image():
         return os.environ["GENKAN_TEST_IMAGE"]
     import cached_image
 
-    state = cached_image.state_dir_with("debian-base")
-    return glob.glob(f"{state}/images/debian-base/*/")[0]
+    return cached_image.image_folder("debian-base") + "/"
 
 
 class Tap:
