@@ -8,9 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import xml.etree.ElementTree as tree
 
 SOURCE = os.environ["GENKAN_SOURCE"]
 STAGE = os.environ["GENKAN_STAGE"]
+VIRSH = ["virsh", "-q", "-c", "qemu:///system"]
+DOMAIN_NS = "https://genkan.invalid/domain/1"
 SAMPLE = os.path.join(STAGE, "share/genkan/sample/sample.pdf.lnk")
 GENKAN = os.path.join(STAGE, "bin/genkan")
 GENKAND = os.path.join(STAGE, "sbin/genkand")
@@ -34,7 +37,9 @@ class Host:
         with open(os.path.join(self.config, "genkand.conf"), "w") as file:
             file.write(config)
         self.log = os.path.join(self.top, "genkand.log")
+        self.has_pool = "[pool " in config
         self.daemon = None
+        self.ours = {}  # domain: whether it is of this host
 
     # --- the daemon ---------------------------------------------------------------------------
 
@@ -129,6 +134,23 @@ class Host:
             time.sleep(0.1)
         raise AssertionError(f"no run recorded '{event}' in time\n" + self.read_log())
 
+    # --- at rest ------------------------------------------------------------------------------
+
+    def at_rest(self):
+        """Whether the pool is filled, nothing is being removed, and what there is is what ls and pool show."""
+        pools = self.json("pool") if self.has_pool else []
+        held = len(self.json("ls")) + sum(pool["ready"] for pool in pools)
+        return (all(pool["ready"] >= pool["min"] and not pool["starting"] for pool in pools)
+                and len(self.domains()) == held and len(self.machines()) in (0, held))
+
+    def settle(self, timeout=120):
+        deadline = time.monotonic() + timeout
+        while not self.at_rest():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no rest: {self.json('ls')} {self.json('pool') if self.has_pool else ''} "
+                                     f"{self.domains()} {self.machines()}\n{self.read_log()[-2000:]}")
+            time.sleep(0.1)
+
     # --- what is left -------------------------------------------------------------------------
 
     def mounts(self):
@@ -136,16 +158,36 @@ class Host:
             points = [line.split()[4] for line in file]
         return [point for point in points if point.startswith(self.top + "/")]
 
-    def domains(self):
-        listed = subprocess.run(["virsh", "-q", "-c", "qemu:///system", "list", "--all", "--name"],
-                                capture_output=True, text=True, check=True).stdout.split()
-        return [name for name in listed if name.removeprefix("genkan-") in self.runs()]
+    def machines(self):
+        """Ids of the machines that there is something of on disk."""
+        folder = os.path.join(self.state, "machines")
+        return os.listdir(folder) if os.path.isdir(folder) else []
+
+    def domains(self, *which):
+        """Names of our domains, known by the instance that they are marked with."""
+        listed = subprocess.run([*VIRSH, "list", "--name", *(which or ["--all"])], capture_output=True, text=True,
+                                check=True).stdout.split()
+        for name in listed:
+            if name not in self.ours:
+                self.ours[name] = name.startswith("genkan-") and self._instance_of(name) == self._instance()
+        return [name for name in listed if self.ours[name]]
+
+    def _instance(self):
+        with open(os.path.join(self.state, "instance")) as file:
+            return file.read().strip()
+
+    @staticmethod
+    def _instance_of(domain):
+        asked = subprocess.run([*VIRSH, "metadata", domain, DOMAIN_NS], capture_output=True, text=True, check=False)
+        return tree.fromstring(asked.stdout).get("instance") if asked.returncode == 0 else None
 
     def taps(self):
-        return [name for name in os.listdir("/sys/class/net") if name[2:] in self.runs()]
+        ids = {*self.machines(), *self.runs(), *(name.removeprefix("genkan-") for name, ours in self.ours.items() if ours)}
+        return [name for name in os.listdir("/sys/class/net") if name.startswith("gk") and name[2:] in ids]
 
     def overlays(self):
-        return [os.path.join(path, name) for path, _, names in os.walk(os.path.join(self.state, "runs"))
+        return [os.path.join(path, name) for folder in ("runs", "machines")
+                for path, _, names in os.walk(os.path.join(self.state, folder))
                 for name in names if name.endswith(".qcow2")]
 
     def processes(self):
@@ -163,7 +205,7 @@ class Host:
 
     def leftovers(self):
         left = {"domains": self.domains(), "taps": self.taps(), "mounts": self.mounts(),
-                "overlays": self.overlays(),
+                "overlays": self.overlays(), "machines": self.machines(),
                 "processes": [words for words in self.processes() if "virtiofsd" in words or "qemu-system" in words]}
         return {kind: things for kind, things in left.items() if things}
 
