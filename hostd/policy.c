@@ -14,6 +14,20 @@ enum { POLICY_MAX = 1 << 20 };
 /* What the bridge can enforce. */
 static const char *const modes[] = { "none", NULL };
 
+/* What a policy may say of its disposables' lease. */
+typedef struct {
+    const char *key;
+    gsize has, seconds; /* in GkPolicy */
+    guint scale, max;
+} Limit;
+
+#define AT(field) G_STRUCT_OFFSET (GkPolicy, field)
+
+static const Limit limits[] = {
+    {"idle-minutes", AT (has_idle), AT (idle_s), 60,   525600},
+    { "life-hours",  AT (has_life), AT (life_s), 3600, 8760  },
+};
+
 /* The operator's own, else the one that genkan brings. One that is there and cannot be read is an
  * error: nobody must get another policy than was meant. */
 static GBytes *
@@ -39,7 +53,37 @@ find (const char *config_dir, const char *name, char **ret_path, GError **error)
 }
 
 static gboolean
-check (const char *path, GBytes *bytes, GError **error)
+set_invalid (GError **error, const char *path, const char *what)
+{
+    g_set_error (error, GK_API_ERROR, GK_API_ERROR_FAILED, "policy file %s: %s", path, what);
+    return FALSE;
+}
+
+/* A limit of the lease; where it is not there, the configuration's holds. */
+static gboolean
+read_limit (GKeyFile *file, const char *path, const Limit *limit, GkPolicy *policy, GError **error)
+{
+    g_autoptr (GError) local = NULL;
+    g_autofree char *text = g_key_file_get_string (file, "policy", limit->key, &local);
+    g_autofree char *what = NULL;
+    guint64 number = 0;
+
+    if (g_error_matches (local, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_KEY_NOT_FOUND))
+        return TRUE;
+    if (local)
+        return set_invalid (error, path, local->message);
+    if (!g_ascii_string_to_unsigned (text, 10, 0, limit->max, &number, NULL)) {
+        what = g_strdup_printf ("[policy] %s: '%s' is no number from 0 (no limit) to %u",
+                                limit->key, text, limit->max);
+        return set_invalid (error, path, what);
+    }
+    G_STRUCT_MEMBER (gboolean, policy, limit->has) = TRUE;
+    G_STRUCT_MEMBER (guint, policy, limit->seconds) = (guint) number * limit->scale;
+    return TRUE;
+}
+
+static gboolean
+read_policy (const char *path, GBytes *bytes, GkPolicy *policy, GError **error)
 {
     g_autoptr (GKeyFile) file = g_key_file_new ();
     g_autoptr (GError) local = NULL;
@@ -47,20 +91,21 @@ check (const char *path, GBytes *bytes, GError **error)
 
     if (g_key_file_load_from_bytes (file, bytes, G_KEY_FILE_NONE, &local))
         mode = g_key_file_get_string (file, "policy", "mode", &local);
-    if (mode && g_strv_contains (modes, mode))
-        return TRUE;
-    g_set_error (error, GK_API_ERROR, GK_API_ERROR_FAILED, "policy file %s: %s", path,
-                 local ? local->message : "[policy] mode must be 'none'");
-    return FALSE;
+    if (!mode || !g_strv_contains (modes, mode))
+        return set_invalid (error, path, local ? local->message : "[policy] mode must be 'none'");
+    for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)
+        if (!read_limit (file, path, &limits[i], policy, error))
+            return FALSE;
+    return TRUE;
 }
 
 GkPolicy *
 gk_policy_load (const char *config_dir, const char *name, GError **error)
 {
     g_autofree char *path = NULL, *sum = NULL;
+    g_autoptr (GkPolicy) policy = g_new0 (GkPolicy, 1);
     g_autoptr (GError) local = NULL;
     g_autoptr (GBytes) bytes = gk_name_valid (name) ? find (config_dir, name, &path, &local) : NULL;
-    GkPolicy *policy;
 
     if (local && !g_error_matches (local, G_IO_ERROR, G_IO_ERROR_NOT_FOUND)) {
         g_set_error (error, GK_API_ERROR, GK_API_ERROR_FAILED, "policy file %s", local->message);
@@ -73,13 +118,12 @@ gk_policy_load (const char *config_dir, const char *name, GError **error)
                      config_dir);
         return NULL;
     }
-    if (!check (path, bytes, error))
+    if (!read_policy (path, bytes, policy, error))
         return NULL;
-    policy = g_new0 (GkPolicy, 1);
     sum = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, bytes);
     policy->name = g_strdup (name);
     policy->digest = g_strconcat ("sha256:", sum, NULL);
-    return policy;
+    return g_steal_pointer (&policy);
 }
 
 void
