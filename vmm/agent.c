@@ -18,6 +18,7 @@ enum {
     READ_MAX = 48 << 10,
     FIRST_PAUSE_MS = 20,
     LONGEST_PAUSE_MS = 500,
+    NSEC_PER_USEC = 1000,
 };
 
 struct _GkAgentFile {
@@ -48,6 +49,7 @@ gk_agent_command (GkVm *vm, JsonObject *command, guint timeout_s, const char *wh
     if (!domain)
         return NULL;
     reply = virDomainQemuAgentCommand (domain, text, (int) timeout_s, 0);
+    vm->agent_usec += (guint64) (g_get_monotonic_time () - begun);
     if (!reply) {
         fail_command (vm, begun, what, error);
         return NULL;
@@ -146,6 +148,18 @@ gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms, GCancellable 
         gk_pause (pause_ms, cancellable);
         pause_ms = MIN (pause_ms * 2, LONGEST_PAUSE_MS);
     }
+}
+
+gboolean
+gk_agent_set_time (GkVm *vm, GError **error)
+{
+    JsonObject *arguments = json_object_new ();
+    g_autofree char *reply = NULL;
+
+    json_object_set_int_member (arguments, "time", g_get_real_time () * NSEC_PER_USEC);
+    reply = gk_agent_command (vm, command_new ("guest-set-time", arguments), COMMAND_S,
+                              "set the clock of", error);
+    return reply != NULL;
 }
 
 GkAgentFile *

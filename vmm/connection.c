@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One connection, shared by all threads and opened again when it was lost.
  *
- * libvirtd drops a client that answers no keepalive for half a minute, and our domains with it: so
- * the thread that runs GLib's default main context must never block for long. */
+ * libvirtd drops a client that answers no keepalive for half a minute, and its calls fail: so the
+ * thread that runs GLib's default main context must never block for long. */
 #include "vmm/libvirt.h"
 
 #include "base/escape.h"
+#include "vmm/guard.h"
 
 #include <libvirt-glib/libvirt-glib-event.h>
 #include <libvirt/virterror.h>
@@ -20,6 +21,7 @@ gk_vmm_error_quark (void)
 
 struct _GkVmm {
     char *uri;
+    GkGuard *guard;
     GMutex lock;
     virConnectPtr connection; /* under the lock; NULL until the first use */
 };
@@ -88,8 +90,28 @@ gk_vmm_new (const char *uri)
     GkVmm *vmm = g_new0 (GkVmm, 1);
 
     vmm->uri = g_strdup (uri);
+    vmm->guard = gk_guard_new (NULL);
     g_mutex_init (&vmm->lock);
     return vmm;
+}
+
+void
+gk_vmm_set_guard (GkVmm *vmm, const char *program)
+{
+    gk_guard_free (vmm->guard);
+    vmm->guard = gk_guard_new (program);
+}
+
+const char *
+gk_vmm_uri (GkVmm *vmm)
+{
+    return vmm->uri;
+}
+
+GkGuard *
+gk_vmm_guard (GkVmm *vmm)
+{
+    return vmm->guard;
 }
 
 void
@@ -97,6 +119,7 @@ gk_vmm_free (GkVmm *vmm)
 {
     if (!vmm)
         return;
+    gk_guard_free (vmm->guard);
     g_clear_pointer (&vmm->connection, virConnectClose);
     g_mutex_clear (&vmm->lock);
     g_free (vmm->uri);

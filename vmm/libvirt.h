@@ -3,6 +3,7 @@
  * ours, and the handle of a VM. */
 #pragma once
 
+#include "vmm/guard.h"
 #include "vmm/vm.h"
 
 #include <json-glib/json-glib.h>
@@ -16,7 +17,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (virDomain, virDomainFree)
 struct _GkVm {
     GkVmm *vmm; /* borrowed */
     char *name, *uuid;
+    int pidfd; /* of its QEMU */
+    _Atomic guint64 agent_usec;
 };
+
+const char *gk_vmm_uri (GkVmm *vmm);
+GkGuard *gk_vmm_guard (GkVmm *vmm);
 
 /* Returns: (transfer full): a live connection, or %NULL with GK_VMM_ERROR_UNREACHABLE */
 virConnectPtr gk_vmm_connect (GkVmm *vmm, GError **error);
@@ -38,6 +44,19 @@ gboolean gk_vm_fail (GkVm *vm, GkVmmError otherwise, GError **error, const char 
 
 /* Returns: (transfer full): the running domain, or %NULL with GK_VMM_ERROR_GONE or _UNREACHABLE */
 virDomainPtr gk_vm_domain (GkVm *vm, GError **error);
+
+/**
+ * gk_vm_hold:
+ * @spec: of a domain that has just been started, and whose guest has not run yet
+ *
+ * Holds its QEMU, and gives it in the guard's charge.
+ *
+ * Returns: (transfer full): the VM; or %NULL with @error set, and the domain destroyed
+ */
+GkVm *gk_vm_hold (GkVmm *vmm, const GkDomainSpec *spec, GError **error);
+
+/* Sets @error for a domain that was not started, and says whose fault it likely is. Returns FALSE. */
+gboolean gk_vm_fail_start (GkVmm *vmm, GError **error, const char *what, ...) G_GNUC_PRINTF (3, 4);
 
 /**
  * gk_agent_command:

@@ -2,45 +2,69 @@
 #include "vmm/vm.h"
 
 #include "base/escape.h"
+#include "base/fd.h"
 #include "vmm/libvirt.h"
+#include "vmm/process.h"
 
 #include <libvirt/virterror.h>
 #include <string.h>
+
+enum { KILL_MS = 10000 };
 
 #define PERMISSION_ADVICE                                                                          \
     " (every folder above the image and the overlay must be searchable for QEMU's user, and the "  \
     "image's files readable)"
 
-/* Says whose fault it likely is where QEMU could not open a file. */
-static gboolean
-fail_start (GkVmm *vmm, const char *name, GError **error)
+gboolean
+gk_vm_fail_start (GkVmm *vmm, GError **error, const char *what, ...)
 {
     gboolean denied = strstr (virGetLastErrorMessage (), "Permission denied") != NULL;
+    g_autofree char *doing = NULL;
+    va_list args;
 
-    return gk_vmm_fail (vmm, GK_VMM_ERROR_FAILED, error, "cannot start %s%s", name,
+    va_start (args, what);
+    doing = g_strdup_vprintf (what, args);
+    va_end (args);
+    return gk_vmm_fail (vmm, GK_VMM_ERROR_FAILED, error, "%s%s", doing,
                         denied ? PERMISSION_ADVICE : "");
 }
 
+GkVm *
+gk_vm_hold (GkVmm *vmm, const GkDomainSpec *spec, GError **error)
+{
+    g_autoptr (GkVm) vm = g_new0 (GkVm, 1);
+
+    vm->vmm = vmm;
+    vm->name = g_strdup (spec->name);
+    vm->uuid = g_strdup (spec->uuid);
+    vm->pidfd = gk_process_open (gk_vmm_uri (vmm), spec->name, spec->uuid, error);
+    if (vm->pidfd >= 0 && gk_guard_add (gk_vmm_guard (vmm), vm->pidfd, error))
+        return g_steal_pointer (&vm);
+    gk_vm_destroy (vm, NULL);
+    return NULL;
+}
+
+/* The guest runs when the guard has it, not before. */
 GkVm *
 gk_vm_start (GkVmm *vmm, const GkDomainSpec *spec, GError **error)
 {
     g_autofree char *xml = gk_domain_xml (spec);
     g_autoptr (virConnect) connection = gk_vmm_connect (vmm, error);
     g_autoptr (virDomain) domain = NULL;
-    GkVm *vm;
+    g_autoptr (GkVm) vm = NULL;
 
     if (!connection)
         return NULL;
-    domain = virDomainCreateXML (connection, xml, VIR_DOMAIN_START_AUTODESTROY);
+    domain = virDomainCreateXML (connection, xml, VIR_DOMAIN_START_PAUSED);
     if (!domain) {
-        fail_start (vmm, spec->name, error);
+        gk_vm_fail_start (vmm, error, "cannot start %s", spec->name);
         return NULL;
     }
-    vm = g_new0 (GkVm, 1);
-    vm->vmm = vmm;
-    vm->name = g_strdup (spec->name);
-    vm->uuid = g_strdup (spec->uuid);
-    return vm;
+    vm = gk_vm_hold (vmm, spec, error);
+    if (!vm || gk_vm_resume (vm, error))
+        return g_steal_pointer (&vm);
+    gk_vm_destroy (vm, NULL);
+    return NULL;
 }
 
 void
@@ -48,6 +72,7 @@ gk_vm_free (GkVm *vm)
 {
     if (!vm)
         return;
+    gk_fd_close (vm->pidfd);
     g_free (vm->name);
     g_free (vm->uuid);
     g_free (vm);
@@ -93,9 +118,7 @@ gk_vm_fail (GkVm *vm, GkVmmError otherwise, GError **error, const char *what, ..
 gboolean
 gk_vm_is_alive (GkVm *vm)
 {
-    g_autoptr (virDomain) domain = gk_vm_domain (vm, NULL);
-
-    return domain && virDomainIsActive (domain) == 1;
+    return vm->pidfd >= 0 && !gk_process_is_dead (vm->pidfd);
 }
 
 gboolean
@@ -111,7 +134,36 @@ gk_vm_suspend (GkVm *vm, GError **error)
 }
 
 gboolean
+gk_vm_resume (GkVm *vm, GError **error)
+{
+    g_autoptr (virDomain) domain = gk_vm_domain (vm, error);
+
+    if (!domain)
+        return FALSE;
+    if (virDomainResume (domain) < 0)
+        return gk_vm_fail (vm, GK_VMM_ERROR_FAILED, error, "cannot resume %s", vm->name);
+    return TRUE;
+}
+
+guint64
+gk_vm_agent_usec (GkVm *vm)
+{
+    return vm->agent_usec;
+}
+
+gboolean
+gk_vm_kill (GkVm *vm, GError **error)
+{
+    if (!gk_vm_is_alive (vm) || gk_process_kill (vm->pidfd, KILL_MS, error))
+        return TRUE;
+    g_prefix_error (error, "cannot kill %s: ", vm->name);
+    return FALSE;
+}
+
+/* Killed first: libvirt would send SIGTERM, and wait for what comes of it. */
+gboolean
 gk_vm_destroy (GkVm *vm, GError **error)
 {
+    gk_vm_kill (vm, NULL);
     return gk_vmm_destroy (vm->vmm, vm->uuid, error);
 }

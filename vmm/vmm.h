@@ -32,6 +32,8 @@ GkVmm *gk_vmm_new (const char *uri);
 
 /* Where genkan-guard stands, if it is not among the installed programs. Before the first VM. */
 void gk_vmm_set_guard (GkVmm *vmm, const char *program);
+
+/* Kills the VMs that live. */
 void gk_vmm_free (GkVmm *vmm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkVmm, gk_vmm_free)
 

@@ -21,6 +21,20 @@ image_file (const char *name)
     return g_build_filename (folder, name, NULL);
 }
 
+/* The guard is taken from where it was built: a test need not be staged. */
+static GkVmm *
+connect (void)
+{
+    const char *build = g_getenv ("GENKAN_BUILD");
+    g_autofree char *program = build ? g_build_filename (build, "vmm", "genkan-guard", NULL) : NULL;
+    GkVmm *vmm = gk_vmm_new ("qemu:///system");
+
+    if (!build)
+        g_error ("GENKAN_BUILD is not set: run this test by meson");
+    gk_vmm_set_guard (vmm, program);
+    return vmm;
+}
+
 static void
 make_overlay (Guest *guest)
 {
@@ -64,7 +78,7 @@ guest_new (void)
     Guest *guest = g_new0 (Guest, 1);
     g_autoptr (GError) error = NULL;
 
-    guest->vmm = gk_vmm_new ("qemu:///system");
+    guest->vmm = connect ();
     guest->folder = g_dir_make_tmp ("genkan-vm-XXXXXX", &error);
     g_assert_no_error (error);
     g_assert_cmpint (chmod (guest->folder, 0711), ==, 0);
