@@ -15,7 +15,8 @@ typedef struct {
     int fd;         /* the open image */
     guint64 stream; /* where QEMU's stream begins in it, */
     guint64 size;   /* and how long it is, bytes */
-    char *cookie;   /* XML; NULL: none */
+    char *xml;      /* the saved VM's */
+    char *cookie;   /* XML of libvirt's own; NULL: none */
 } GkSaveImage;
 
 void gk_save_image_clear (GkSaveImage *image);

@@ -36,10 +36,10 @@ connect (void)
 }
 
 static void
-make_overlay (Guest *guest)
+make_overlay (Guest *guest, const char *below)
 {
-    const char *const argv[] = { "qemu-img",  "create", "-q",    "-f",           "qcow2", "-b",
-                                 guest->disk, "-F",     "qcow2", guest->overlay, NULL };
+    const char *const argv[] = { "qemu-img", "create", "-q",    "-f",           "qcow2", "-b",
+                                 below,      "-F",     "qcow2", guest->overlay, NULL };
     GkSpawn spec = { .argv = argv, .input = -1, .timeout_ms = QEMU_IMG_MS, .max_output = 65536 };
     g_autoptr (GError) error = NULL;
     uid_t uid;
@@ -75,6 +75,14 @@ spec_of (Guest *guest)
 Guest *
 guest_new (void)
 {
+    g_autofree char *disk = image_file ("disk.qcow2");
+
+    return guest_new_on (disk);
+}
+
+Guest *
+guest_new_on (const char *below)
+{
     Guest *guest = g_new0 (Guest, 1);
     g_autoptr (GError) error = NULL;
 
@@ -91,7 +99,7 @@ guest_new (void)
     guest->disk = image_file ("disk.qcow2");
     guest->overlay = g_build_filename (guest->folder, "overlay.qcow2", NULL);
     guest->serial_log = g_build_filename (guest->folder, "console.log", NULL);
-    make_overlay (guest);
+    make_overlay (guest, below);
     guest->spec = spec_of (guest);
     return guest;
 }

@@ -17,6 +17,9 @@ typedef struct {
 /* Everything but the start. @spec can be changed until then. */
 Guest *guest_new (void);
 
+/* The same with an overlay that stands on @below, a qcow2 file. */
+Guest *guest_new_on (const char *below);
+
 void guest_start (Guest *guest);
 
 /* Destroys it and removes what is on the disk. */
