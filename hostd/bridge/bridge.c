@@ -21,9 +21,11 @@
 #include <sys/pidfd.h>
 
 enum { CALL_MS = 15000, END_MS = 5000, RESTARTS_MAX = 3, RESTARTS_WITHIN_S = 60, TEXT_MAX = 255 };
+enum { PACKETS_PER_S = 20000 };
 
 struct _GkBridge {
     char *run_dir, *subnet, *uplink, *uplink_name;
+    guint packets_per_s;
     GkBridgeEventFunc on_event;
     GkBridgeLostFunc on_lost;
     gpointer data;
@@ -209,7 +211,7 @@ static gboolean
 start_netd (GkBridge *bridge, GError **error)
 {
     const GkBridgeConfig config = { bridge->run_dir, bridge->subnet, bridge->uplink,
-                                    bridge->uplink_name };
+                                    bridge->uplink_name, bridge->packets_per_s };
 
     if (!gk_netd_process_start (&bridge->process, &config, error))
         return FALSE;
@@ -395,6 +397,11 @@ check_config (const GkBridgeConfig *config, GError **error)
 
     if (!gk_subnet_parse (config->subnet, &subnet, error))
         return FALSE;
+    if (config->packets_per_s > GK_NFT_PACKETS_MAX) {
+        g_set_error (error, GK_BRIDGE_ERROR, GK_BRIDGE_ERROR_REFUSED,
+                     "a guest may send at most %u packets a second", GK_NFT_PACKETS_MAX);
+        return FALSE;
+    }
     if (!uplink || (length > 0 && length <= 15))
         return TRUE;
     g_set_error_literal (error, GK_BRIDGE_ERROR, GK_BRIDGE_ERROR_REFUSED,
@@ -416,6 +423,7 @@ gk_bridge_start (const GkBridgeConfig *config, GkBridgeEventFunc event_func,
     bridge->subnet = g_strdup (config->subnet);
     bridge->uplink = g_strdup (config->uplink);
     bridge->uplink_name = g_strdup (config->uplink_name);
+    bridge->packets_per_s = config->packets_per_s ? config->packets_per_s : PACKETS_PER_S;
     bridge->on_event = event_func;
     bridge->on_lost = lost_func;
     bridge->data = data;

@@ -24,7 +24,7 @@ enum { READY_MS = 20000, FIRST_SPARE_FD = 10, STATUS_MAX = 1000 };
  * calls. Descriptors are above those that they are put on. */
 typedef struct {
     char *path;
-    char *argv[4];
+    char *argv[5];
     int null, log, control, uplink;
     int netns; /* to enter, or -1 for a new one */
 } Child;
@@ -71,7 +71,7 @@ open_uplink (Child *child, const GkBridgeConfig *config, GError **error)
         spare (open (host ? "/proc/self/ns/net" : config->uplink, O_RDONLY | O_CLOEXEC));
     if (child->uplink < 0)
         return gk_set_errno (error, errno, "cannot open the uplink's namespace %s", config->uplink);
-    child->argv[2] = g_strdup (config->uplink_name);
+    child->argv[3] = g_strdup (config->uplink_name);
     return TRUE;
 }
 
@@ -83,6 +83,7 @@ child_prepare (Child *child, const GkBridgeConfig *config, int *ret_control, GEr
     child->path = gk_program_path ("genkan-netd");
     child->argv[0] = g_strdup ("genkan-netd");
     child->argv[1] = g_strdup (config->subnet);
+    child->argv[2] = g_strdup_printf ("%u", config->packets_per_s);
     if (!open_uplink (child, config, error))
         return FALSE;
     child->null = spare (open ("/dev/null", O_RDWR | O_CLOEXEC));

@@ -20,8 +20,8 @@ typedef struct {
  * @process: where @process->netns is a descriptor, netd is started into that namespace, else into a
  *   new one, which @process->netns is then
  *
- * Starts netd and waits, with a deadline, until it is ready. On an error @process->netns is as it
- * was and nothing runs.
+ * Starts netd and waits, with a deadline, until it is ready. No number in @config stands for a
+ * default any more. On an error @process->netns is as it was and nothing runs.
  */
 gboolean gk_netd_process_start (GkNetdProcess *process, const GkBridgeConfig *config,
                                 GError **error);

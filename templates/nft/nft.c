@@ -16,13 +16,19 @@ static_assert (G_N_ELEMENTS (policies) == GK_NFT_N_POLICIES, "every policy has a
 
 static const char *const rule_names[] = {
     "policy none", "spoof", "fragment",  "ip options",    "host",    "broadcast",
-    "no policy",   "arp",   "dhcp rate", "dns elsewhere", "dns tcp",
+    "no policy",   "arp",   "dhcp rate", "dns elsewhere", "dns tcp", GK_NFT_RATE_LIMIT,
 };
+
+/* A guest may send for a quarter of a second as fast as it can; nft leaves a burst of 5 away when
+ * it prints, and then what was read back would not be what was added. */
+enum { BURST_PART = 4, BURST_LEAST = 10 };
 
 /* What a guest has one element in, each a set of bridge.nft. */
 typedef struct {
     const char *set; /* family, table, name */
     void (*render) (GString *out, const GkNftGuest *guest);
+    gboolean counts;
+    GkNftCounter counter;
 } Element;
 
 gboolean
@@ -106,23 +112,36 @@ render_policy (GString *out, const GkNftGuest *guest)
     g_string_append_printf (out, " : goto %s", policies[guest->policy].chain);
 }
 
+static void
+render_rate (GString *out, const GkNftGuest *guest)
+{
+    const guint burst = MAX (guest->packets_per_s / BURST_PART, BURST_LEAST);
+
+    render_name (out, guest);
+    g_string_append_printf (out, " limit rate over %u/second burst %u packets counter",
+                            guest->packets_per_s, burst);
+}
+
 static const Element elements[] = {
-    {"inet genkan guests",        render_identity   },
-    { "inet genkan dhcp_clients", render_dhcp_client},
-    { "inet genkan policies",     render_policy     },
-    { "inet genkan unrecorded",   render_name       },
-    { "arp genkan guests",        render_identity   },
-    { "arp genkan unrecorded",    render_name       },
+    {"inet genkan guests",        render_identity,    FALSE, 0                },
+    { "inet genkan dhcp_clients", render_dhcp_client, FALSE, 0                },
+    { "inet genkan policies",     render_policy,      FALSE, 0                },
+    { "inet genkan unrecorded",   render_name,        TRUE,  GK_NFT_UNRECORDED},
+    { "inet genkan over_rate",    render_rate,        TRUE,  GK_NFT_OVER_RATE },
+    { "arp genkan guests",        render_identity,    FALSE, 0                },
+    { "arp genkan unrecorded",    render_name,        TRUE,  GK_NFT_UNRECORDED},
+    { "arp genkan over_rate",     render_rate,        TRUE,  GK_NFT_OVER_RATE },
 };
 
 static char *
-each_element (const char *command, const GkNftGuest *guest, const char *set_name)
+each_element (const char *command, const GkNftGuest *guest, gboolean only_counters)
 {
     GString *out = g_string_new (NULL);
 
-    g_assert (gk_nft_ifname_valid (guest->tap) && guest->policy < GK_NFT_N_POLICIES);
+    g_assert (gk_nft_ifname_valid (guest->tap) && guest->policy < GK_NFT_N_POLICIES &&
+              guest->packets_per_s > 0 && guest->packets_per_s <= GK_NFT_PACKETS_MAX);
     for (guint i = 0; i < G_N_ELEMENTS (elements); i++) {
-        if (set_name && !g_str_has_suffix (elements[i].set, set_name))
+        if (only_counters && !elements[i].counts)
             continue;
         g_string_append_printf (out, "%s element %s { ", command, elements[i].set);
         elements[i].render (out, guest);
@@ -155,19 +174,19 @@ gk_nft_bridge (const GkNftBridge *bridge)
 char *
 gk_nft_add_guest (const GkNftGuest *guest)
 {
-    return each_element ("add", guest, NULL);
+    return each_element ("add", guest, FALSE);
 }
 
 char *
 gk_nft_remove_guest (const GkNftGuest *guest)
 {
-    return each_element ("delete", guest, NULL);
+    return each_element ("delete", guest, FALSE);
 }
 
 char *
 gk_nft_get_guest (const GkNftGuest *guest)
 {
-    return each_element ("get", guest, NULL);
+    return each_element ("get", guest, FALSE);
 }
 
 /* The part of a listing that follows the next `elements = { `, or NULL. */
@@ -197,18 +216,32 @@ gk_nft_guest_in_force (const GkNftGuest *guest, const char *listing)
 }
 
 char *
-gk_nft_get_unrecorded (const GkNftGuest *guest)
+gk_nft_get_counters (const GkNftGuest *guest)
 {
-    return each_element ("get", guest, " unrecorded");
+    return each_element ("get", guest, TRUE);
 }
 
-guint64
-gk_nft_read_unrecorded (const char *listing)
+/* What was counted in the element that @at begins; 0 where it does not say. */
+static guint64
+read_counter (const char *at)
 {
     static const char mark[] = " counter packets ";
-    guint64 sum = 0;
+    const char *end = strchr (at, '\n');
+    const char *found = g_strstr_len (at, end ? end - at : -1, mark);
 
-    for (const char *at = strstr (listing, mark); at; at = strstr (at + 1, mark))
-        sum += g_ascii_strtoull (at + strlen (mark), NULL, 10);
-    return sum;
+    return found ? g_ascii_strtoull (found + strlen (mark), NULL, 10) : 0;
+}
+
+void
+gk_nft_read_counters (const char *listing, guint64 ret[GK_NFT_N_COUNTERS])
+{
+    const char *at = next_element (listing);
+
+    memset (ret, 0, GK_NFT_N_COUNTERS * sizeof *ret);
+    for (guint i = 0; at && i < G_N_ELEMENTS (elements); i++) {
+        if (!elements[i].counts)
+            continue;
+        ret[elements[i].counter] += read_counter (at);
+        at = next_element (at);
+    }
 }

@@ -16,6 +16,9 @@ enum {
     GK_NFT_OURS = 0x676b0003,    /* mark: a broadcast of the bridge's own; leads nowhere */
 };
 
+/* What the kernel can count in nanoseconds with some precision. */
+enum { GK_NFT_PACKETS_MAX = 1000000 };
+
 /* An interface name that needs no quoting: `[a-z][a-z0-9]{0,14}`. */
 gboolean gk_nft_ifname_valid (const char *name);
 
@@ -43,6 +46,7 @@ typedef struct {
     guint8 mac[6];
     guint32 address;
     GkNftPolicy policy;
+    guint packets_per_s; /* that it may send, of IP and of ARP: 1 to GK_NFT_PACKETS_MAX */
 } GkNftGuest;
 
 /* Returns: (transfer full): commands, to be run as one buffer: one transaction */
@@ -54,6 +58,16 @@ char *gk_nft_remove_guest (const GkNftGuest *guest);
 char *gk_nft_get_guest (const GkNftGuest *guest);
 gboolean gk_nft_guest_in_force (const GkNftGuest *guest, const char *listing);
 
-/* Commands that print the guest's counters of unrecorded packets, and their sum. */
-char *gk_nft_get_unrecorded (const GkNftGuest *guest);
-guint64 gk_nft_read_unrecorded (const char *listing);
+/* Packets of a guest that the rules drop without telling each. */
+typedef enum {
+    GK_NFT_UNRECORDED, /* beyond the rate at which attempts are told */
+    GK_NFT_OVER_RATE,  /* beyond what it may send: @packets_per_s */
+    GK_NFT_N_COUNTERS,
+} GkNftCounter;
+
+/* The rule by which the log tells that a guest is over its rate. */
+#define GK_NFT_RATE_LIMIT "rate limit"
+
+/* Commands that print the guest's counters, and what they printed: packets since it was added. */
+char *gk_nft_get_counters (const GkNftGuest *guest);
+void gk_nft_read_counters (const char *listing, guint64 ret[GK_NFT_N_COUNTERS]);

@@ -139,7 +139,9 @@ on_input (GIOChannel *input, GIOCondition condition, gpointer data)
 int
 main (int argc, char **argv)
 {
-    const GkBridgeConfig config = { argv[1], argc == 5 ? argv[2] : "", argv[3], argv[4] };
+    const gboolean complete = argc == 6;
+    const GkBridgeConfig config = { argv[1], complete ? argv[2] : "", argv[3], argv[4],
+                                    complete ? (guint) atoi (argv[5]) : 0 };
     g_autoptr (GIOChannel) input = g_io_channel_unix_new (0);
     g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
     g_autoptr (GError) error = NULL;
@@ -147,7 +149,7 @@ main (int argc, char **argv)
     g_autoptr (JsonObject) object = json_object_new ();
     GThread *worker;
 
-    host.bridge = argc == 5 ? gk_bridge_start (&config, on_event, on_lost, &host, &error) : NULL;
+    host.bridge = complete ? gk_bridge_start (&config, on_event, on_lost, &host, &error) : NULL;
     if (!host.bridge) {
         answer (FALSE, error, object);
         return EXIT_FAILURE;

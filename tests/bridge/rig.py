@@ -200,25 +200,26 @@ class Guest:
 
 
 class Rig:
-    def __init__(self, uplink=Uplink, subnet=SUBNET, netd=f"{BUILD}/hostd/bridge/netd/genkan-netd"):
+    def __init__(self, uplink=Uplink, subnet=SUBNET, netd=f"{BUILD}/hostd/bridge/netd/genkan-netd", packets=0):
         self.folder = tempfile.mkdtemp(prefix="genkan-bridge-")
         self.uplink = uplink() if uplink else None
         self.events, self.answers, self.guests = [], queue.Queue(), []
         self.process = None
         try:
-            self._start(subnet, netd)
+            self._start(subnet, netd, packets)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, subnet, netd):
+    def _start(self, subnet, netd, packets):
         # bridge-host finds genkan-netd from where it stands, as genkand does.
         os.makedirs(self.folder + "/bin")
         os.makedirs(self.folder + "/libexec/genkan")
         shutil.copy(f"{BUILD}/tests/bridge/bridge-host", self.folder + "/bin")
         os.symlink(netd, self.folder + "/libexec/genkan/genkan-netd")
         self.process = subprocess.Popen(
-            [self.folder + "/bin/bridge-host", self.folder, subnet, self.uplink.path if self.uplink else "none", "outside"],
+            [self.folder + "/bin/bridge-host", self.folder, subnet, self.uplink.path if self.uplink else "none", "outside",
+             str(packets)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

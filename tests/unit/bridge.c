@@ -87,7 +87,7 @@ static void
 test_addresses_come_round (void)
 {
     GkSubnet subnet = { 0x0ad50000, 28 };
-    g_autoptr (GkVms) vms = gk_vms_new (&subnet);
+    g_autoptr (GkVms) vms = gk_vms_new (&subnet, 20000);
     g_autoptr (GError) error = NULL;
 
     for (guint i = 0; i < 25; i++) {
@@ -107,7 +107,7 @@ static void
 test_what_is_anothers_is_refused (void)
 {
     GkSubnet subnet = { 0x0ad50000, 16 };
-    g_autoptr (GkVms) vms = gk_vms_new (&subnet);
+    g_autoptr (GkVms) vms = gk_vms_new (&subnet, 20000);
     const GkNic first = make_nic ("abcdefgh", "gka", "52:54:00:00:00:01");
     const struct {
         GkNic nic;
@@ -135,8 +135,11 @@ test_what_is_anothers_is_refused (void)
 /* Rules */
 
 static const GkNftGuest a_guest = {
-    "gkabc", {0x52, 0x54, 0, 0xa, 0xb, 0xc},
-     0x0ad50102, GK_NFT_POLICY_NONE
+    .tap = "gkabc",
+    .mac = {0x52, 0x54, 0, 0xa, 0xb, 0xc},
+    .address = 0x0ad50102,
+    .policy = GK_NFT_POLICY_NONE,
+    .packets_per_s = 20000
 };
 
 static void
@@ -173,11 +176,19 @@ test_guest_elements (void)
         "add element inet genkan dhcp_clients { \"gkabc\" . 52:54:00:0a:0b:0c . 0x5254000a0b0c }\n"
         "add element inet genkan policies { \"gkabc\" : goto policy_none }\n"
         "add element inet genkan unrecorded { \"gkabc\" }\n"
+        "add element inet genkan over_rate { \"gkabc\" limit rate over 20000/second burst 5000 "
+        "packets "
+        "counter }\n"
         "add element arp genkan guests { \"gkabc\" . 52:54:00:0a:0b:0c . 10.213.1.2 }\n"
-        "add element arp genkan unrecorded { \"gkabc\" }\n");
+        "add element arp genkan unrecorded { \"gkabc\" }\n"
+        "add element arp genkan over_rate { \"gkabc\" limit rate over 20000/second burst 5000 "
+        "packets "
+        "counter }\n");
     g_assert_true (g_str_has_prefix (get, "get element inet genkan guests { \"gkabc\" . "));
     g_assert_true (g_str_has_prefix (delete, "delete element inet genkan guests { \"gkabc\" . "));
 }
+
+#define RATE " limit rate over 20000/second burst 5000 packets"
 
 static void
 test_read_back (void)
@@ -186,17 +197,19 @@ test_read_back (void)
                                 "elements = { \"gkabc\" . 52:54:00:0a:0b:0c . 0x5254000a0b0c }\n"
                                 "elements = { \"gkabc\" : goto policy_none }\n"
                                 "elements = { \"gkabc\" counter packets 3 bytes 9 }\n"
+                                "elements = { \"gkabc\"" RATE " counter packets 500 bytes 9 }\n"
                                 "elements = { \"gkabc\" . 52:54:00:0a:0b:0c . 10.213.1.2 }\n"
-                                "elements = { \"gkabc\" counter packets 4 bytes 0 }\n";
+                                "elements = { \"gkabc\" counter packets 4 bytes 0 }\n"
+                                "elements = { \"gkabc\"" RATE " counter packets 60 bytes 9 }\n";
     g_auto (GStrv) lines = g_strsplit (whole, "\n", -1);
+    const guint n = g_strv_length (lines) - 1;
     GkNftGuest other = a_guest;
 
     g_assert_true (gk_nft_guest_in_force (&a_guest, whole));
-    g_assert_cmpuint (gk_nft_read_unrecorded (whole), ==, 7);
-    for (guint i = 0; i < 6; i++) {
+    for (guint i = 0; i < n; i++) {
         g_autoptr (GString) less = g_string_new (NULL);
 
-        for (guint j = 0; j < 6; j++)
+        for (guint j = 0; j < n; j++)
             g_string_append_printf (less, "%s\n", i == j ? "" : lines[j]);
         g_assert_false (gk_nft_guest_in_force (&a_guest, less->str));
     }
@@ -208,6 +221,34 @@ test_read_back (void)
     other = a_guest;
     other.tap = "gkab";
     g_assert_false (gk_nft_guest_in_force (&other, whole));
+    other = a_guest;
+    other.packets_per_s = 2000;
+    g_assert_false (gk_nft_guest_in_force (&other, whole));
+}
+#undef RATE
+
+static void
+test_counters_are_told_apart (void)
+{
+    static const char listing[] =
+        "elements = { \"gkabc\" counter packets 3 bytes 9 }\n"
+        "elements = { \"gkabc\" limit rate over 10/second counter packets 500 bytes 9 }\n"
+        "elements = { \"gkabc\" counter packets 4 bytes 0 }\n"
+        "elements = { \"gkabc\" limit rate over 10/second counter packets 60 bytes 9 }\n";
+    g_autofree char *get = gk_nft_get_counters (&a_guest);
+    guint64 counts[GK_NFT_N_COUNTERS] = { 9, 9 };
+    g_auto (GStrv) commands = g_strsplit (get, "\n", -1);
+
+    g_assert_cmpuint (g_strv_length (commands), ==, 5);
+    for (guint i = 0; i < 4; i++)
+        g_assert_nonnull (strstr (commands[i], i % 2 ? " over_rate {" : " unrecorded {"));
+    gk_nft_read_counters (listing, counts);
+    g_assert_cmpuint (counts[GK_NFT_UNRECORDED], ==, 7);
+    g_assert_cmpuint (counts[GK_NFT_OVER_RATE], ==, 560);
+    gk_nft_read_counters ("elements = { \"gkabc\" }\n", counts);
+    g_assert_cmpuint (counts[GK_NFT_UNRECORDED] + counts[GK_NFT_OVER_RATE], ==, 0);
+    gk_nft_read_counters ("", counts);
+    g_assert_cmpuint (counts[GK_NFT_UNRECORDED] + counts[GK_NFT_OVER_RATE], ==, 0);
 }
 
 /* dnsmasq's log */
@@ -396,7 +437,8 @@ test_no_flows (void)
 
 typedef struct {
     GArray *reported;
-    guint64 unrecorded;
+    guint64 counters[GK_NFT_N_COUNTERS];
+    guint looks; /* at the counters */
 } Reports;
 
 static void
@@ -405,10 +447,14 @@ on_report (const char *vm, const GkAttempt *attempt, gpointer data)
     g_array_append_vals (((Reports *) data)->reported, attempt, 1);
 }
 
-static guint64
-on_unrecorded (const char *vm, gpointer data)
+static gboolean
+on_count (const char *vm, guint64 ret[GK_NFT_N_COUNTERS], gpointer data)
 {
-    return ((Reports *) data)->unrecorded;
+    Reports *reports = data;
+
+    memcpy (ret, reports->counters, sizeof reports->counters);
+    reports->looks++;
+    return TRUE;
 }
 
 /* Takes what has been reported: how many events, and the sum of their counts. */
@@ -438,8 +484,8 @@ make_attempt (guint port)
 static void
 test_records_count_what_is_alike (void)
 {
-    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)), 0 };
-    const GkRecordFuncs funcs = { on_report, on_unrecorded, &reports };
+    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)) };
+    const GkRecordFuncs funcs = { on_report, on_count, &reports };
     g_autoptr (GkRecord) record = gk_record_new (&funcs);
     GkAttempt attempt = make_attempt (80);
     guint64 sum;
@@ -467,8 +513,8 @@ test_records_count_what_is_alike (void)
 static void
 test_records_are_capped_and_lose_no_count (void)
 {
-    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)), 0 };
-    const GkRecordFuncs funcs = { on_report, on_unrecorded, &reports };
+    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)) };
+    const GkRecordFuncs funcs = { on_report, on_count, &reports };
     g_autoptr (GkRecord) record = gk_record_new (&funcs);
     guint64 sum, total = 0;
     guint events = 0;
@@ -479,17 +525,95 @@ test_records_are_capped_and_lose_no_count (void)
 
             gk_record_add (record, "a", &attempt);
         }
-        reports.unrecorded += 5000;
+        reports.counters[GK_NFT_UNRECORDED] += 5000;
         gk_record_tick (record);
         events = take_reports (&reports, &sum);
         g_assert_cmpuint (events, <=, 2 * GK_RECORD_LIMIT + GK_RECORD_NEWS + 1);
         total += sum;
     }
     g_assert_cmpuint (total, ==, 5 * 6000);
-    reports.unrecorded += 3;
+    reports.counters[GK_NFT_UNRECORDED] += 3;
     gk_record_finish (record, "a");
     g_assert_cmpuint (take_reports (&reports, &sum), ==, 1);
     g_assert_cmpuint (sum, ==, 3);
+    g_array_unref (reports.reported);
+}
+
+/* How many events of that rule there were, and the sum of their counts; the others are forgotten.
+ */
+static guint
+take_rule (Reports *reports, const char *rule, guint64 *ret_sum)
+{
+    guint events = 0;
+
+    *ret_sum = 0;
+    for (guint i = 0; i < reports->reported->len; i++) {
+        const GkAttempt *attempt = &g_array_index (reports->reported, GkAttempt, i);
+
+        if (!g_str_equal (attempt->rule, rule))
+            continue;
+        g_assert_cmpstr (attempt->protocol, ==, "any");
+        *ret_sum += attempt->count;
+        events++;
+    }
+    g_array_set_size (reports->reported, 0);
+    return events;
+}
+
+static void
+test_records_tell_of_the_rate_now_and_then (void)
+{
+    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)) };
+    const GkRecordFuncs funcs = { on_report, on_count, &reports };
+    g_autoptr (GkRecord) record = gk_record_new (&funcs);
+    guint64 sum, total = 0;
+    guint events = 0;
+
+    for (guint second = 0; second < 11; second++) {
+        reports.counters[GK_NFT_OVER_RATE] += 1000;
+        gk_record_over_rate (record, "a");
+        gk_record_tick (record);
+        events += take_rule (&reports, "rate limit", &sum);
+        total += sum;
+        if (second == 0)
+            g_assert_cmpuint (sum, ==, 1000); /* at once, the first time */
+    }
+    g_assert_cmpuint (events, ==, 3);
+    g_assert_cmpuint (total, ==, 11000);
+    gk_record_over_rate (record, "a");
+    reports.counters[GK_NFT_OVER_RATE] += 5;
+    gk_record_tick (record);
+    reports.counters[GK_NFT_OVER_RATE] += 2; /* after the last time that the rules told */
+    reports.looks = 0;
+    for (guint second = 0; second < 10; second++)
+        gk_record_tick (record);
+    g_assert_cmpuint (reports.looks, ==, 1);
+    g_assert_cmpuint (take_rule (&reports, "rate limit", &sum), ==, 1);
+    g_assert_cmpuint (sum, ==, 7);
+    reports.counters[GK_NFT_OVER_RATE] += 3;
+    gk_record_finish (record, "a");
+    g_assert_cmpuint (take_rule (&reports, "rate limit", &sum), ==, 1);
+    g_assert_cmpuint (sum, ==, 3);
+    g_array_unref (reports.reported);
+}
+
+/* Somebody flushed the rules, and they were loaded again: they count from 0. */
+static void
+test_records_go_on_with_new_counters (void)
+{
+    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)) };
+    const GkRecordFuncs funcs = { on_report, on_count, &reports };
+    g_autoptr (GkRecord) record = gk_record_new (&funcs);
+    guint64 sum;
+
+    reports.counters[GK_NFT_OVER_RATE] = 1000;
+    gk_record_over_rate (record, "a");
+    gk_record_tick (record);
+    take_rule (&reports, "rate limit", &sum);
+    reports.counters[GK_NFT_OVER_RATE] = 30;
+    gk_record_finish (record, "a");
+    g_assert_cmpuint (take_rule (&reports, "rate limit", &sum), ==, 1);
+    g_assert_cmpuint (sum, ==, 30);
     g_array_unref (reports.reported);
 }
 
@@ -532,8 +656,8 @@ make_noise (GkRecord *record)
 static void
 test_records_tell_what_is_new_in_noise (void)
 {
-    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)), 0 };
-    const GkRecordFuncs funcs = { on_report, on_unrecorded, &reports };
+    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)) };
+    const GkRecordFuncs funcs = { on_report, on_count, &reports };
     g_autoptr (GkRecord) record = gk_record_new (&funcs);
     GkAttempt question = make_question ("c2.example"), flow = make_attempt (443);
     guint64 sum;
@@ -555,8 +679,8 @@ test_records_tell_what_is_new_in_noise (void)
 static void
 test_records_of_questions_leave_flows_their_room (void)
 {
-    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)), 0 };
-    const GkRecordFuncs funcs = { on_report, on_unrecorded, &reports };
+    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)) };
+    const GkRecordFuncs funcs = { on_report, on_count, &reports };
     g_autoptr (GkRecord) record = gk_record_new (&funcs);
     GkAttempt flow = make_attempt (443);
     guint64 sum;
@@ -577,8 +701,8 @@ test_records_of_questions_leave_flows_their_room (void)
 static void
 test_records_tell_what_is_new_after_a_long_sweep (void)
 {
-    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)), 0 };
-    const GkRecordFuncs funcs = { on_report, on_unrecorded, &reports };
+    Reports reports = { g_array_new (FALSE, FALSE, sizeof (GkAttempt)) };
+    const GkRecordFuncs funcs = { on_report, on_count, &reports };
     g_autoptr (GkRecord) record = gk_record_new (&funcs);
     GkAttempt flow = make_attempt (443);
     guint64 sum;
@@ -612,6 +736,7 @@ main (int argc, char **argv)
         { "/bridge/nft/every-log-prefix-is-a-rule",                         test_bridge_rules               },
         { "/bridge/nft/a-guest-is-one-element-a-set",                       test_guest_elements             },
         { "/bridge/nft/reading-back-misses-nothing",                        test_read_back                  },
+        { "/bridge/nft/counters-are-told-apart",                            test_counters_are_told_apart    },
         { "/bridge/dns-log/questions-are-read",                             test_dns_log                    },
         { "/bridge/dns-log/other-lines-are-none",                           test_dns_log_other_lines        },
         { "/bridge/dns-log/a-long-name-is-cut",                             test_dns_log_long_name          },
@@ -622,6 +747,10 @@ main (int argc, char **argv)
         { "/bridge/record/what-is-alike-is-counted",                        test_records_count_what_is_alike},
         { "/bridge/record/a-flood-is-capped-and-loses-no-count",
          test_records_are_capped_and_lose_no_count                                                          },
+        { "/bridge/record/the-rate-limit-is-told-now-and-then",
+         test_records_tell_of_the_rate_now_and_then                                                         },
+        { "/bridge/record/counters-that-begin-anew-lose-nothing",
+         test_records_go_on_with_new_counters                                                               },
         { "/bridge/record/what-is-new-is-told-in-any-noise",
          test_records_tell_what_is_new_in_noise                                                             },
         { "/bridge/record/questions-leave-flows-their-room",

@@ -40,17 +40,17 @@ report (const char *vm, const GkAttempt *attempt, gpointer data)
                             attempt->allowed, attempt->rule, attempt->count, attempt->bytes, 0);
 }
 
-static guint64
-get_unrecorded (const char *id, gpointer data)
+static gboolean
+count (const char *id, guint64 ret[GK_NFT_N_COUNTERS], gpointer data)
 {
     GkControl *control = data;
     GkNetdVm *vm = gk_vms_by_id (control->vms, id);
     GkNftGuest guest;
 
     if (!vm)
-        return 0;
+        return FALSE;
     guest = gk_netd_vm_guest (vm);
-    return gk_ruleset_unrecorded (control->ruleset, &guest);
+    return gk_ruleset_count (control->ruleset, &guest, ret);
 }
 
 static void
@@ -68,17 +68,25 @@ on_question (const GkDnsQuestion *question, gpointer data)
 }
 
 static void
+add_flow (GkControl *control, const GkNetdVm *vm, const char *rule, const GkFlow *flow)
+{
+    GkAttempt attempt = { .rule = rule, .port = flow->port, .count = 1, .bytes = flow->bytes };
+
+    g_strlcpy (attempt.protocol, flow->protocol, sizeof attempt.protocol);
+    g_strlcpy (attempt.destination, flow->destination, sizeof attempt.destination);
+    gk_record_add (control->record, vm->nic.vm, &attempt);
+}
+
+static void
 on_flow (guint index, const char *rule, const GkFlow *flow, gpointer data)
 {
     GkControl *control = data;
     GkNetdVm *vm = gk_vms_by_index (control->vms, index);
-    GkAttempt attempt = { .rule = rule, .port = flow->port, .count = 1, .bytes = flow->bytes };
 
-    if (!vm)
-        return;
-    g_strlcpy (attempt.protocol, flow->protocol, sizeof attempt.protocol);
-    g_strlcpy (attempt.destination, flow->destination, sizeof attempt.destination);
-    gk_record_add (control->record, vm->nic.vm, &attempt);
+    if (vm && g_str_equal (rule, GK_NFT_RATE_LIMIT))
+        gk_record_over_rate (control->record, vm->nic.vm);
+    else if (vm && flow)
+        add_flow (control, vm, rule, flow);
 }
 
 static gboolean
@@ -268,16 +276,17 @@ on_prune (GkNetd *netd, GDBusMethodInvocation *call, gpointer data)
 /* Life */
 
 GkControl *
-gk_control_new (const GkSubnet *subnet, GkControlLostFunc on_lost, gpointer data, GError **error)
+gk_control_new (const GkSubnet *subnet, guint packets_per_s, GkControlLostFunc on_lost,
+                gpointer data, GError **error)
 {
     g_autoptr (GkControl) control = g_new0 (GkControl, 1);
     const GkNftBridge bridge = { gk_subnet_gateway (subnet), GK_UPLINK_NEAR };
-    const GkRecordFuncs funcs = { report, get_unrecorded, control };
+    const GkRecordFuncs funcs = { report, count, control };
 
     control->subnet = *subnet;
     control->on_lost = on_lost;
     control->data = data;
-    control->vms = gk_vms_new (subnet);
+    control->vms = gk_vms_new (subnet, packets_per_s);
     control->record = gk_record_new (&funcs);
     control->rtnl = gk_rtnl_open (error);
     if (!control->rtnl)

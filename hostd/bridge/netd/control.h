@@ -13,9 +13,10 @@ typedef struct _GkControl GkControl;
 /* @on_lost: netd cannot do its work any more. */
 typedef void (*GkControlLostFunc) (const char *why, gpointer data);
 
-/* Loads the rules and starts dnsmasq. Nobody can ask anything yet. */
-GkControl *gk_control_new (const GkSubnet *subnet, GkControlLostFunc on_lost, gpointer data,
-                           GError **error);
+/* Loads the rules and starts dnsmasq. Nobody can ask anything yet. @packets_per_s: that each guest
+ * may send. */
+GkControl *gk_control_new (const GkSubnet *subnet, guint packets_per_s, GkControlLostFunc on_lost,
+                           gpointer data, GError **error);
 void gk_control_free (GkControl *control);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkControl, gk_control_free)
 

@@ -28,6 +28,7 @@ on_packet (const struct nlmsghdr *message, void *data)
     struct nlattr *attr[NFULA_MAX + 1] = { NULL };
     struct nfulnl_msg_packet_hdr *header;
     const char *rule;
+    gboolean is_read;
     GkFlow flow;
 
     if (nflog_nlmsg_parse (message, attr) < 0 || !attr[NFULA_PACKET_HDR] || !attr[NFULA_PREFIX] ||
@@ -35,11 +36,12 @@ on_packet (const struct nlmsghdr *message, void *data)
         return MNL_CB_OK;
     header = mnl_attr_get_payload (attr[NFULA_PACKET_HDR]);
     rule = gk_nft_rule_name (mnl_attr_get_str (attr[NFULA_PREFIX]));
-    if (!rule ||
-        !gk_flow_read (ntohs (header->hw_protocol), mnl_attr_get_payload (attr[NFULA_PAYLOAD]),
-                       mnl_attr_get_payload_len (attr[NFULA_PAYLOAD]), &flow))
+    if (!rule)
         return MNL_CB_OK;
-    flows->on_flow (ntohl (mnl_attr_get_u32 (attr[NFULA_IFINDEX_INDEV])), rule, &flow, flows->data);
+    is_read = gk_flow_read (ntohs (header->hw_protocol), mnl_attr_get_payload (attr[NFULA_PAYLOAD]),
+                            mnl_attr_get_payload_len (attr[NFULA_PAYLOAD]), &flow);
+    flows->on_flow (ntohl (mnl_attr_get_u32 (attr[NFULA_IFINDEX_INDEV])), rule,
+                    is_read ? &flow : NULL, flows->data);
     return MNL_CB_OK;
 }
 

@@ -7,7 +7,8 @@
 
 typedef struct _GkFlows GkFlows;
 
-/* @rule is static; @index is the interface that the packet came in by. */
+/* @rule is static; @index is the interface that the packet came in by; @flow is NULL where no
+ * destination could be read from it. */
 typedef void (*GkFlowFunc) (guint index, const char *rule, const GkFlow *flow, gpointer data);
 
 /* Listens, in the main context, until it is closed. */

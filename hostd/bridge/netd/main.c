@@ -125,20 +125,24 @@ give_up (const GError *error)
 int
 main (int argc, char **argv)
 {
-    const char *uplink_name = argc == 3 ? argv[2] : NULL;
+    const char *uplink_name = argc == 4 ? argv[3] : NULL;
     g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
     g_autoptr (GkControl) control = NULL;
     g_autoptr (GError) error = NULL;
     Life life = { loop, EXIT_SUCCESS };
     GkSubnet subnet;
+    guint64 packets = 0;
 
-    if ((argc != 2 && argc != 3) || fcntl (CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0) {
-        g_printerr ("Usage: genkan-netd SUBNET [UPLINK-NAME], started by genkand\n");
+    if ((argc != 3 && argc != 4) ||
+        !g_ascii_string_to_unsigned (argv[2], 10, 1, GK_NFT_PACKETS_MAX, &packets, NULL) ||
+        fcntl (CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0) {
+        g_printerr ("Usage: genkan-netd SUBNET PACKETS-PER-SECOND [UPLINK-NAME], started by "
+                    "genkand\n");
         return 2;
     }
     if (!gk_subnet_parse (argv[1], &subnet, &error) || !prepare (&subnet, uplink_name, &error))
         return give_up (error);
-    control = gk_control_new (&subnet, on_lost, &life, &error);
+    control = gk_control_new (&subnet, (guint) packets, on_lost, &life, &error);
     if (!control || !serve (control, &life, &error))
         return give_up (error);
     return life.status;

@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/bridge/netd/record.h"
 
+#include <assert.h>
+#include <string.h>
+
 /* Attempts a second from which on the rules' own counters are worth a look: well under the rates at
  * which the rules stop telling. */
 enum { BUSY = 50 };
+
+/* Ticks at which a guest that was over its rate is looked at: the rules tell that once a second, so
+ * the last look comes after the last packet that they dropped. */
+enum { LOOKS = 2 };
+
+/* The events that only count, and the ticks from one to the next. */
+static const struct {
+    const char *rule;
+    guint pause;
+} counted[] = {
+    [GK_NFT_UNRECORDED] = {GK_RECORD_OVER,  1                   },
+    [GK_NFT_OVER_RATE] = { GK_RECORD_RATE, GK_RECORD_RATE_PAUSE},
+};
+static_assert (G_N_ELEMENTS (counted) == GK_NFT_N_COUNTERS, "every counter has an event");
 
 /* Destinations, or names, of one guest that are remembered. */
 enum { TOLD_MAX = 4096 };
@@ -25,8 +42,10 @@ typedef struct {
     char *vm;
     Attempts kinds[N_KINDS];
     guint attempts; /* in this second */
-    guint64 over; /* attempts of this second beyond the limit */
-    guint64 unrecorded; /* the rules' counter when it was last read */
+    guint looks; /* ticks at which the rules' counters are read in any case */
+    guint64 seen[GK_NFT_N_COUNTERS]; /* the rules' counters when they were last read */
+    guint64 untold[GK_NFT_N_COUNTERS]; /* and what is to be reported of them */
+    guint pause[GK_NFT_N_COUNTERS]; /* ticks until that may be */
 } Guest;
 
 static void
@@ -132,24 +151,47 @@ gk_record_add (GkRecord *record, const char *vm, const GkAttempt *attempt)
         pending->count++;
         pending->bytes += attempt->bytes;
     } else if (!report_first (record, guest, attempts, attempt)) {
-        guest->over++;
+        guest->untold[GK_NFT_UNRECORDED]++;
     }
 }
 
-static void
-report_over (GkRecord *record, Guest *guest, gboolean look)
+void
+gk_record_over_rate (GkRecord *record, const char *vm)
 {
-    GkAttempt attempt = { .protocol = "any", .rule = GK_RECORD_OVER, .count = guest->over };
+    get_guest (record, vm)->looks = LOOKS;
+}
 
-    if (look) {
-        guint64 now = record->funcs.get_unrecorded (guest->vm, record->funcs.data);
+/* Reads the rules' counters. They begin anew when the rules are loaded again. */
+static void
+read_counters (GkRecord *record, Guest *guest)
+{
+    guint64 now[GK_NFT_N_COUNTERS];
 
-        attempt.count += now > guest->unrecorded ? now - guest->unrecorded : 0;
-        guest->unrecorded = MAX (now, guest->unrecorded);
-    }
-    guest->over = 0;
-    if (attempt.count)
+    if (!record->funcs.count (guest->vm, now, record->funcs.data))
+        return;
+    for (guint i = 0; i < GK_NFT_N_COUNTERS; i++)
+        guest->untold[i] += now[i] >= guest->seen[i] ? now[i] - guest->seen[i] : now[i];
+    memcpy (guest->seen, now, sizeof now);
+}
+
+static void
+report_counted (GkRecord *record, Guest *guest, gboolean last)
+{
+    if (last || guest->looks || guest->attempts >= BUSY)
+        read_counters (record, guest);
+    guest->looks -= guest->looks > 0;
+    for (guint i = 0; i < GK_NFT_N_COUNTERS; i++) {
+        const GkAttempt attempt = { .protocol = "any",
+                                    .rule = counted[i].rule,
+                                    .count = guest->untold[i] };
+
+        guest->pause[i] -= guest->pause[i] > 0;
+        if (!attempt.count || (guest->pause[i] && !last))
+            continue;
         record->funcs.report (guest->vm, &attempt, record->funcs.data);
+        guest->untold[i] = 0;
+        guest->pause[i] = counted[i].pause;
+    }
 }
 
 /* Reports what has been counted since; what was quiet for a second is forgotten. */
@@ -186,7 +228,7 @@ gk_record_tick (GkRecord *record)
     g_hash_table_iter_init (&iter, record->guests);
     while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &guest)) {
         report_pending (record, guest);
-        report_over (record, guest, guest->attempts >= BUSY);
+        report_counted (record, guest, FALSE);
         guest->attempts = 0;
         for (Kind kind = 0; kind < N_KINDS; kind++)
             guest->kinds[kind].news = 0;
@@ -199,6 +241,6 @@ gk_record_finish (GkRecord *record, const char *vm)
     Guest *guest = get_guest (record, vm);
 
     report_pending (record, guest);
-    report_over (record, guest, TRUE);
+    report_counted (record, guest, TRUE);
     g_hash_table_remove (record->guests, vm);
 }

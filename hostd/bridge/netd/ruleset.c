@@ -97,11 +97,13 @@ gk_ruleset_remove (GkRuleset *ruleset, const GkNftGuest *guest, GError **error)
     return run (ruleset, commands, "take a guest from the rules", error) != NULL;
 }
 
-guint64
-gk_ruleset_unrecorded (GkRuleset *ruleset, const GkNftGuest *guest)
+gboolean
+gk_ruleset_count (GkRuleset *ruleset, const GkNftGuest *guest, guint64 ret[GK_NFT_N_COUNTERS])
 {
-    g_autofree char *commands = gk_nft_get_unrecorded (guest);
+    g_autofree char *commands = gk_nft_get_counters (guest);
     const char *listing = run (ruleset, commands, "read a guest's counters", NULL);
 
-    return listing ? gk_nft_read_unrecorded (listing) : 0;
+    if (listing)
+        gk_nft_read_counters (listing, ret);
+    return listing != NULL;
 }

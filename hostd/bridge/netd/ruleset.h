@@ -28,5 +28,7 @@ gboolean gk_ruleset_check (GkRuleset *ruleset, const GkNftGuest *guest, GError *
 
 gboolean gk_ruleset_remove (GkRuleset *ruleset, const GkNftGuest *guest, GError **error);
 
-/* How many packets of the guest were refused without being told, since it was added. */
-guint64 gk_ruleset_unrecorded (GkRuleset *ruleset, const GkNftGuest *guest);
+/* What was dropped of the guest without being told, since it was added; FALSE, with @ret untouched,
+ * where its counters are gone. */
+gboolean gk_ruleset_count (GkRuleset *ruleset, const GkNftGuest *guest,
+                           guint64 ret[GK_NFT_N_COUNTERS]);

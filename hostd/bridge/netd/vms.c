@@ -7,6 +7,7 @@
 
 struct _GkVms {
     GkSubnet subnet;
+    guint packets_per_s;
     guint32 last; /* address given last */
     GHashTable *by_id; /* owns */
     GHashTable *by_tap, *by_address, *by_index;
@@ -15,18 +16,22 @@ struct _GkVms {
 GkNftGuest
 gk_netd_vm_guest (const GkNetdVm *vm)
 {
-    GkNftGuest guest = { .tap = vm->nic.tap, .address = vm->address, .policy = vm->nic.policy };
+    GkNftGuest guest = { .tap = vm->nic.tap,
+                         .address = vm->address,
+                         .policy = vm->nic.policy,
+                         .packets_per_s = vm->packets_per_s };
 
     memcpy (guest.mac, vm->nic.mac, sizeof guest.mac);
     return guest;
 }
 
 GkVms *
-gk_vms_new (const GkSubnet *subnet)
+gk_vms_new (const GkSubnet *subnet, guint packets_per_s)
 {
     GkVms *vms = g_new0 (GkVms, 1);
 
     vms->subnet = *subnet;
+    vms->packets_per_s = packets_per_s;
     vms->last = gk_subnet_gateway (subnet);
     vms->by_id = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
     vms->by_tap = g_hash_table_new (g_str_hash, g_str_equal);
@@ -107,7 +112,7 @@ gk_vms_add (GkVms *vms, const GkNic *nic, guint index, guint32 wanted, GError **
         return NULL;
     }
     vm = g_new0 (GkNetdVm, 1);
-    *vm = (GkNetdVm) { *nic, address, index };
+    *vm = (GkNetdVm) { *nic, address, index, vms->packets_per_s };
     vms->last = address;
     g_hash_table_insert (vms->by_id, vm->nic.vm, vm);
     g_hash_table_insert (vms->by_tap, vm->nic.tap, vm);

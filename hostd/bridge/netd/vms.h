@@ -8,6 +8,7 @@ typedef struct {
     GkNic nic;
     guint32 address; /* host byte order */
     guint index;     /* of the tap */
+    guint packets_per_s;
 } GkNetdVm;
 
 /* What the rules know of it; borrows the tap's name. */
@@ -15,7 +16,8 @@ GkNftGuest gk_netd_vm_guest (const GkNetdVm *vm);
 
 typedef struct _GkVms GkVms;
 
-GkVms *gk_vms_new (const GkSubnet *subnet);
+/* @packets_per_s: that each may send */
+GkVms *gk_vms_new (const GkSubnet *subnet, guint packets_per_s);
 void gk_vms_free (GkVms *vms);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkVms, gk_vms_free)
 
