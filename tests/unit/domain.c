@@ -207,6 +207,7 @@ test_nothing_more_than_needed (void)
     expect (doc, "concat(//seclabel/@model, ' ', //seclabel/@type)", "dac none");
     expect (doc, "concat(//memoryBacking/source/@type, ' ', //memoryBacking/access/@mode)",
             "memfd shared");
+    expect (doc, "string(//*[local-name()='del']/@capability)", "cpu-unavailable-features");
     expect (doc, "count(//comment())", "0");
 }
 
