@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Attestations: statements of this host that it signs with a key of its own (Ed25519), to be checked
- * by anybody with stock OpenSSL and the public key:
+/* Attestations: statements of this host that it signs with a key of its own (Ed25519), to be
+ * checked by anybody with stock OpenSSL and the public key:
  *     base64 -d SIGNATURE > sig
  *     openssl pkeyutl -verify -pubin -inkey attestation.pub -rawin -in STATEMENT -sigfile sig
  *
  *   <state-dir>/attestation.key   PKCS#8 PEM, 0600: made at first use, never overwritten
- *   <state-dir>/attestation.pub   SubjectPublicKeyInfo PEM, 0644: made again from the key if missing
+ *   <state-dir>/attestation.pub   SubjectPublicKeyInfo PEM, 0644: made again if missing
  *
  * A key that cannot be used is an error and never replaced: what was signed before must stay
  * verifiable, and that a key has changed must be somebody's decision. Any thread. Errors are

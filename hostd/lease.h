@@ -2,8 +2,8 @@
 /* Leases: how long a disposable may live without being used, and in all. Pure, any thread.
  *
  * Times are real time, in seconds since the epoch: a lease goes on while genkand, or the host, is
- * down. A real-time clock can be set back, and then a disposable seems to be used in the future. That
- * neither ends it at once nor counts for ever:
+ * down. A real-time clock can be set back, and then a disposable seems to be used in the future.
+ * That neither ends it at once nor counts for ever:
  *   - what lies in the future counts as `now` in every function here;
  *   - gk_lease_mend(), called before each look and kept, moves both times back, so that counting
  *     begins anew from the jump; without it a lease would stand still until the old time is reached
@@ -28,7 +28,7 @@ typedef struct {
  * up to its last use is kept. TRUE where that changed anything: then it is worth saving. */
 gboolean gk_lease_mend (GkLeaseUse *use, gint64 now);
 
-/* When it ends if nothing changes: real time in seconds, at most `now` where it is over; 0: never. */
+/* When it ends if nothing changes: real time in seconds, at most @now where it is over; 0: never. */
 gint64 gk_lease_expires (const GkLeaseTerms *terms, const GkLeaseUse *use, gint64 now);
 
 /**

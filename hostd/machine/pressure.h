@@ -27,8 +27,8 @@ gboolean gk_pressure_parse (const char *meminfo, const char *psi, GkPressure *re
 /**
  * gk_pressure_is_high:
  * @keep_available: bytes that are to stay available
- * @ret_why: (out) (optional): untouched where it is not high: `only 310 MiB of memory are available,
- *   less than 512`, `tasks wait for memory 12 % of the time (PSI)`
+ * @ret_why: (out) (optional): untouched where it is not high: `only 310 MiB of memory are
+ *   available, less than 512`, `tasks wait for memory 12 % of the time (PSI)`
  *
  * Pure.
  */
