@@ -28,7 +28,7 @@ typedef struct {
  * up to its last use is kept. TRUE where that changed anything: then it is worth saving. */
 gboolean gk_lease_mend (GkLeaseUse *use, gint64 now);
 
-/* When it ends if nothing changes: real time in seconds, at most @now where it is over; 0: never. */
+/* When it ends if nothing changes, in real time: at most @now where it is over; 0: never. */
 gint64 gk_lease_expires (const GkLeaseTerms *terms, const GkLeaseUse *use, gint64 now);
 
 /**

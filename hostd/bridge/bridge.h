@@ -33,7 +33,7 @@ typedef struct {
 /* One attempt of a guest, as netd saw it. Strings hold only printable ASCII. Two events count what
  * was too much to be told one by one; they have protocol `any` and no destination: `over limit`
  * counts attempts like any others, `rate limit` packets beyond those that a guest may send a
- * second, which were dropped unseen (at most one such event in five seconds, and one at the end). */
+ * second, dropped unseen (at most one such event in five seconds, and one at the end). */
 typedef struct {
     const char *vm;          /* the disposable's id */
     const char *time;        /* gk_json_now () */
