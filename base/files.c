@@ -8,9 +8,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
-enum { COPY_CHUNK = 1 << 18, TREE_DEPTH = 1100 };
+enum { COPY_CHUNK = 1 << 18, TREE_DEPTH = 1100, LOCK_POLL_US = 50000 };
 
 gboolean
 gk_fd_write_all (int fd, const void *data, gsize size, GError **error)
@@ -137,6 +138,27 @@ gk_fd_copy (int from, int to, guint64 max, GCancellable *cancellable, char **ret
     if (ret_size)
         *ret_size = total;
     return TRUE;
+}
+
+int
+gk_lock_wait (int dir, const char *name, GCancellable *cancellable, GError **error)
+{
+    gk_autofd int fd = openat (dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0) {
+        gk_set_errno (error, errno, "cannot open %s", name);
+        return -1;
+    }
+    while (flock (fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            gk_set_errno (error, errno, "cannot lock %s", name);
+            return -1;
+        }
+        if (g_cancellable_set_error_if_cancelled (cancellable, error))
+            return -1;
+        g_usleep (LOCK_POLL_US);
+    }
+    return gk_steal_fd (&fd);
 }
 
 gboolean

@@ -46,6 +46,16 @@ gboolean gk_fd_write_all (int fd, const void *data, gsize size, GError **error);
 gboolean gk_fd_copy (int from, int to, guint64 max, GCancellable *cancellable, char **ret_sha256,
                      guint64 *ret_size, GError **error);
 
+/**
+ * gk_lock_wait:
+ * @name: a file in @dir, made where there is none
+ *
+ * Waits until nobody else holds the lock @name. Errors: G_IO_ERROR_CANCELLED.
+ *
+ * Returns: the descriptor that holds it, or -1 with @error set
+ */
+int gk_lock_wait (int dir, const char *name, GCancellable *cancellable, GError **error);
+
 /* Makes @path and its parents with @mode, less the umask; one that is there is left as it is. */
 gboolean gk_dir_ensure (const char *path, mode_t mode, GError **error);
 

@@ -82,6 +82,16 @@ gk_json_int (JsonObject *object, const char *member, gint64 fallback)
     return node ? json_node_get_int (node) : fallback;
 }
 
+double
+gk_json_double (JsonObject *object, const char *member, double fallback)
+{
+    JsonNode *node = member_of (object, member, G_TYPE_DOUBLE);
+
+    if (!node)
+        node = member_of (object, member, G_TYPE_INT64);
+    return node ? json_node_get_double (node) : fallback;
+}
+
 gboolean
 gk_json_bool (JsonObject *object, const char *member, gboolean fallback)
 {

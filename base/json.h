@@ -18,6 +18,7 @@ JsonObject *gk_json_parse (const char *text, gsize size, gsize max, GError **err
 /* Members by type: the fallback where there is none of that name and type. Strings are borrowed. */
 const char *gk_json_string (JsonObject *object, const char *member, const char *fallback);
 gint64 gk_json_int (JsonObject *object, const char *member, gint64 fallback);
+double gk_json_double (JsonObject *object, const char *member, double fallback); /* any number */
 gboolean gk_json_bool (JsonObject *object, const char *member, gboolean fallback);
 JsonObject *gk_json_object (JsonObject *object, const char *member);
 JsonArray *gk_json_array (JsonObject *object, const char *member);

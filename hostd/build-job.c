@@ -7,6 +7,8 @@
 #include "base/paths.h"
 #include "base/spawn.h"
 #include "hostd/api/error.h"
+#include "hostd/machine/warm.h"
+#include "hostd/recover.h"
 #include "images/image.h"
 
 #include <string.h>
@@ -111,6 +113,28 @@ gk_image_build_run (GkJob *job, gpointer data, GError **error)
         return NULL;
     image = gk_image_load (wish->host->state_dir, wish->name, error);
     return image ? gk_image_to_json (image) : NULL;
+}
+
+JsonObject *
+gk_image_warm_run (GkJob *job, gpointer data, GError **error)
+{
+    GkImageJob *wish = data;
+    gint64 begun = g_get_monotonic_time ();
+    g_autoptr (GkImage) image = NULL;
+    g_autoptr (GkWarm) warm = NULL;
+    gboolean made = FALSE;
+    JsonObject *result;
+
+    if (!gk_recover (wish->host, error))
+        return NULL;
+    image = gk_image_load (wish->host->state_dir, wish->name, error);
+    warm = image ? gk_warm_make (wish->host, image, job, &made, error) : NULL;
+    if (!warm)
+        return NULL;
+    result = gk_warm_to_json (warm, image);
+    json_object_set_boolean_member (result, "made", made);
+    json_object_set_int_member (result, "took_ms", (g_get_monotonic_time () - begun) / 1000);
+    return result;
 }
 
 JsonObject *

@@ -5,22 +5,33 @@
 #include "hostd/report.h"
 #include "vmm/agent.h"
 
-/* The agent gives captured output only at the end. So the command writes to two files in the guest,
- * which are read as they grow. */
+/* Each round trip to the agent takes a while, and the agent gives captured output only at the end.
+ * So the command writes to two files in the guest. What is short comes with the command's exit, in
+ * one answer; of what runs longer, the files are read as they grow. */
 enum {
     STREAMS = 2,
-    PAUSE_FIRST_MS = 20,
+    SHORT_MAX = 32 << 10, /* of each file; one byte more says that there is more */
+    PAUSE_FIRST_MS = 5,
     PAUSE_MOST_MS = 500,
+    PATIENCE_MS = 250, /* before the files are looked at */
     OPEN_TRIES = 100,
     LAST_WORDS_S = 5, /* what others still write to its files when it has exited */
 };
 
+/* $0: the files' name without `.1` and `.2`; $1: SHORT_MAX + 1; then the command. */
+static const char wrapper[] = "[ -d /var/tmp/genkan ] || mkdir -p /var/tmp/genkan; m=$1; shift; "
+                              "\"$@\" >\"$0.1\" 2>\"$0.2\"; c=$?; "
+                              "[ ! -s \"$0.1\" ] || head -c \"$m\" \"$0.1\"; "
+                              "[ ! -s \"$0.2\" ] || head -c \"$m\" \"$0.2\" >&2; exit $c";
+
 typedef struct {
     GkDisposable *disposable;
     GkJob *job;
-    guint boot; /* which of the disposable's VMs it runs in */
-    gint64 pid, deadline; /* deadline: monotonic; 0: none */
-    GkAgentFile *files[STREAMS];
+    guint life; /* which of the disposable's machines it runs in */
+    gint64 pid, deadline, begun; /* monotonic; deadline 0: none */
+    GkAgentFile *files[STREAMS]; /* NULL until they are looked at */
+    gsize passed[STREAMS]; /* how many bytes the caller has got of each */
+    gboolean whole; /* all that it wrote was passed on */
     GkRunEnd end;
     int code;
 } Running;
@@ -34,22 +45,35 @@ gk_command_free (GkCommand *command)
     g_free (command);
 }
 
+/* In a session of its own, so that all of it can be ended. */
 static gboolean
 start (Running *running, char **argv, const char *base, GError **error)
 {
-    static const char script[] =
-        "mkdir -p /var/tmp/genkan && f=$0 && exec setsid \"$@\" >\"$f.1\" 2>\"$f.2\"";
     g_autoptr (GPtrArray) full = g_ptr_array_new ();
+    g_autofree char *most = g_strdup_printf ("%d", SHORT_MAX + 1);
 
+    g_ptr_array_add (full, (char *) "/usr/bin/setsid");
     g_ptr_array_add (full, (char *) "/bin/sh");
     g_ptr_array_add (full, (char *) "-c");
-    g_ptr_array_add (full, (char *) script);
+    g_ptr_array_add (full, (char *) wrapper);
     g_ptr_array_add (full, (char *) base);
+    g_ptr_array_add (full, most);
     for (char **at = argv; *at; at++)
         g_ptr_array_add (full, *at);
     g_ptr_array_add (full, NULL);
-    return gk_agent_exec (running->disposable->vm, (const char *const *) full->pdata, FALSE,
+    return gk_agent_exec (running->disposable->machine->vm, (const char *const *) full->pdata, TRUE,
                           &running->pid, error);
+}
+
+/* Sleeps, and notes that the guest was waited for. */
+static gboolean
+rest (Running *running, guint ms)
+{
+    gint64 begun = g_get_monotonic_time ();
+    gboolean ok = gk_job_sleep (running->job, ms);
+
+    running->disposable->waited += g_get_monotonic_time () - begun;
+    return ok;
 }
 
 /* They are there when the shell in the guest has come that far. */
@@ -59,9 +83,10 @@ open_stream (Running *running, guint stream, const char *path, GError **error)
     for (guint tries = 1;; tries++) {
         g_autoptr (GError) local = NULL;
 
-        if (!gk_disposable_use_boot (running->disposable, running->boot, error))
+        if (!gk_disposable_use_life (running->disposable, running->life, error))
             return FALSE;
-        running->files[stream] = gk_agent_file_open (running->disposable->vm, path, &local);
+        running->files[stream] =
+            gk_agent_file_open (running->disposable->machine->vm, path, &local);
         g_mutex_unlock (&running->disposable->work);
         if (running->files[stream])
             return TRUE;
@@ -69,7 +94,7 @@ open_stream (Running *running, guint stream, const char *path, GError **error)
             g_propagate_error (error, g_steal_pointer (&local));
             return FALSE;
         }
-        if (!gk_job_sleep (running->job, PAUSE_FIRST_MS))
+        if (!rest (running, PAUSE_FIRST_MS))
             return !g_cancellable_set_error_if_cancelled (gk_job_cancellable (running->job), error);
     }
 }
@@ -86,6 +111,13 @@ open_streams (Running *running, const char *base, GError **error)
     return TRUE;
 }
 
+static void
+give (Running *running, guint stream, GBytes *bytes)
+{
+    running->passed[stream] += g_bytes_get_size (bytes);
+    gk_job_output (running->job, stream + 1, bytes);
+}
+
 /* Passes on what has come since. @ret_any: whether there was something. */
 static gboolean
 pass_on (Running *running, gboolean *ret_any, GError **error)
@@ -94,7 +126,7 @@ pass_on (Running *running, gboolean *ret_any, GError **error)
     for (guint i = 0; i < STREAMS && !gk_job_is_owed (running->job); i++) {
         g_autoptr (GBytes) bytes = NULL;
 
-        if (!gk_disposable_use_boot (running->disposable, running->boot, error))
+        if (!gk_disposable_use_life (running->disposable, running->life, error))
             return FALSE;
         bytes = gk_agent_file_read (running->files[i], error);
         g_mutex_unlock (&running->disposable->work);
@@ -103,9 +135,31 @@ pass_on (Running *running, gboolean *ret_any, GError **error)
         if (g_bytes_get_size (bytes) == 0)
             continue;
         *ret_any = TRUE;
-        gk_job_output (running->job, i + 1, bytes);
+        give (running, i, bytes);
     }
     return TRUE;
+}
+
+/* What came with the exit, where that is all of it and the caller has not got it already. */
+static void
+take_short (Running *running, const GkAgentExit *exit)
+{
+    GBytes *streams[STREAMS] = { exit->out, exit->err };
+
+    for (guint i = 0; i < STREAMS; i++)
+        if (streams[i] && g_bytes_get_size (streams[i]) > SHORT_MAX)
+            return;
+    running->whole = TRUE;
+    for (guint i = 0; i < STREAMS; i++) {
+        gsize size = streams[i] ? g_bytes_get_size (streams[i]) : 0;
+
+        if (size > running->passed[i]) {
+            g_autoptr (GBytes) rest =
+                g_bytes_new_from_bytes (streams[i], running->passed[i], size - running->passed[i]);
+
+            give (running, i, rest);
+        }
+    }
 }
 
 static gboolean
@@ -114,12 +168,14 @@ ask (Running *running, gboolean *ret_exited, GError **error)
     g_auto (GkAgentExit) exit = { 0 };
     gboolean ok;
 
-    if (!gk_disposable_use_boot (running->disposable, running->boot, error))
+    if (!gk_disposable_use_life (running->disposable, running->life, error))
         return FALSE;
-    ok = gk_agent_exec_status (running->disposable->vm, running->pid, &exit, error);
+    ok = gk_agent_exec_status (running->disposable->machine->vm, running->pid, &exit, error);
     g_mutex_unlock (&running->disposable->work);
     *ret_exited = ok && exit.exited;
     running->code = exit.code;
+    if (*ret_exited)
+        take_short (running, &exit);
     return ok;
 }
 
@@ -136,16 +192,17 @@ goes_on (Running *running, gboolean exited)
     return FALSE;
 }
 
-/* Until the command has exited and what it wrote is passed on. */
+/* What a command has written that is still running, or that wrote more than came with its exit. */
 static gboolean
-follow (Running *running, GError **error)
+follow_files (Running *running, gboolean exited, const char *base, GError **error)
 {
     guint pause = PAUSE_FIRST_MS;
-    gboolean exited = FALSE, any = TRUE;
+    gboolean any = TRUE;
     gint64 last_words = G_MAXINT64;
 
-    running->end = GK_RUN_ENDED;
-    while ((!exited || any || gk_job_is_owed (running->job)) &&
+    if (!open_streams (running, base, error))
+        return FALSE;
+    while (!running->whole && (!exited || any || gk_job_is_owed (running->job)) &&
            g_get_monotonic_time () < last_words && goes_on (running, exited)) {
         gboolean owed = gk_job_is_owed (running->job);
 
@@ -154,12 +211,36 @@ follow (Running *running, GError **error)
         /* A slow reader is waited for; a writer that the command left behind is not. */
         if (exited && (owed || last_words == G_MAXINT64))
             last_words = g_get_monotonic_time () + LAST_WORDS_S * G_USEC_PER_SEC;
-        if (!pass_on (running, &any, error))
+        if (!running->whole && !pass_on (running, &any, error))
             return FALSE;
         pause = any ? PAUSE_FIRST_MS : MIN (pause * 2, PAUSE_MOST_MS);
         if (!any && (!exited || owed))
-            gk_job_sleep (running->job, pause);
+            rest (running, pause);
     }
+    return TRUE;
+}
+
+/* Until the command has exited and what it wrote is passed on. */
+static gboolean
+follow (Running *running, const char *base, GError **error)
+{
+    gint64 patience = running->begun + PATIENCE_MS * G_TIME_SPAN_MILLISECOND;
+    gboolean exited = FALSE;
+    guint pause = PAUSE_FIRST_MS;
+
+    running->end = GK_RUN_ENDED;
+    while (!exited && goes_on (running, exited)) {
+        if (!ask (running, &exited, error))
+            return FALSE;
+        if (!exited && g_get_monotonic_time () >= patience)
+            break;
+        if (!exited)
+            rest (running, pause);
+        pause = MIN (pause * 2, PAUSE_MOST_MS);
+    }
+    if (running->end == GK_RUN_ENDED && !running->whole &&
+        !follow_files (running, exited, base, error))
+        return FALSE;
     if (running->end != GK_RUN_ENDED)
         running->code = -1;
     return TRUE;
@@ -190,33 +271,42 @@ clean_up (Running *running, const char *base)
                                   ? g_strdup ("")
                                   : g_strdup_printf ("%" G_GINT64_FORMAT, running->pid);
     const char *const argv[] = { "/bin/sh", "-c", script, "sh", base, victim, NULL };
-    gboolean alive = gk_disposable_use_boot (running->disposable, running->boot, NULL);
     gint64 pid = 0;
 
     for (guint i = 0; i < STREAMS; i++)
-        g_clear_pointer (&running->files[i], alive ? gk_agent_file_close : gk_agent_file_free);
-    if (!alive)
-        return;
-    gk_agent_exec (running->disposable->vm, argv, FALSE, &pid, NULL);
-    g_mutex_unlock (&running->disposable->work);
+        if (running->files[i])
+            gk_agent_file_close (g_steal_pointer (&running->files[i]));
+    gk_agent_exec (running->disposable->machine->vm, argv, FALSE, &pid, NULL);
+}
+
+static void
+leave (Running *running, gboolean stays, const char *base)
+{
+    /* A machine that is thrown away next need not be tidied up. */
+    if (stays && gk_disposable_use_life (running->disposable, running->life, NULL)) {
+        clean_up (running, base);
+        g_mutex_unlock (&running->disposable->work);
+    }
+    for (guint i = 0; i < STREAMS; i++)
+        g_clear_pointer (&running->files[i], gk_agent_file_free);
 }
 
 static gboolean
-use (Running *running, char **argv, GError **error)
+use (Running *running, const GkCommand *command, GError **error)
 {
     g_autofree char *id = gk_id_new (), *base = g_strconcat ("/var/tmp/genkan/", id, NULL);
-    gint64 begun = g_get_monotonic_time ();
     gboolean ok;
 
-    record_command (running->disposable, argv);
+    running->begun = g_get_monotonic_time ();
+    record_command (running->disposable, command->argv);
     if (!gk_disposable_use (running->disposable, error))
         return FALSE;
-    running->boot = running->disposable->boots;
-    ok = start (running, argv, base, error);
+    running->life = running->disposable->lives;
+    ok = start (running, command->argv, base, error);
     g_mutex_unlock (&running->disposable->work);
-    ok = ok && open_streams (running, base, error) && follow (running, error);
-    gk_run_record_used (running->disposable, begun);
-    clean_up (running, base);
+    ok = ok && follow (running, base, error);
+    gk_run_record_used (running->disposable, running->begun);
+    leave (running, command->disposable || command->wish.keep, base);
     if (ok)
         gk_run_record_end (running->disposable, running->end, running->code, NULL);
     return ok;
@@ -225,19 +315,18 @@ use (Running *running, char **argv, GError **error)
 static GkDisposable *
 begin (GkCommand *command, GkJob *job, GError **error)
 {
-    g_autoptr (GkDisposable) disposable = NULL;
-    GError *failed = NULL;
+    if (!command->disposable)
+        return gk_run_begin (command->host, &command->wish, job, error);
+    gk_disposable_begin_use (command->disposable);
+    return gk_disposable_ref (command->disposable);
+}
 
-    if (command->disposable)
-        return gk_disposable_ref (command->disposable);
-    disposable = gk_run_new (command->host, &command->wish, job, error);
-    if (!disposable)
-        return NULL;
-    if (gk_run_start (disposable, job, &failed))
-        return g_steal_pointer (&disposable);
-    gk_run_abandon (disposable, &failed);
-    g_propagate_error (error, failed);
-    return NULL;
+/* Ends the use of a disposable that was there before. */
+static JsonObject *
+finish_kept (GkDisposable *disposable, gboolean ok, GError **error)
+{
+    gk_disposable_end_use (disposable);
+    return ok ? gk_report_build (disposable->folder, error) : NULL;
 }
 
 JsonObject *
@@ -247,6 +336,7 @@ gk_command_run (GkJob *job, gpointer data, GError **error)
     g_autoptr (GkDisposable) disposable = begin (command, job, error);
     Running running = { .disposable = disposable, .job = job };
     GError *failed = NULL;
+    gboolean ok;
 
     if (!disposable)
         return NULL;
@@ -254,10 +344,12 @@ gk_command_run (GkJob *job, gpointer data, GError **error)
         running.deadline =
             g_get_monotonic_time () + (gint64) command->wish.timeout * G_USEC_PER_SEC;
     gk_job_progress (job, 100, "running the command");
-    if (use (&running, command->argv, &failed))
-        return gk_run_close (disposable, command->disposable || command->wish.keep, error);
-    if (!command->disposable)
-        gk_run_abandon (disposable, &failed);
+    ok = use (&running, command, command->disposable ? error : &failed);
+    if (command->disposable)
+        return finish_kept (disposable, ok, error);
+    if (ok)
+        return gk_run_close (disposable, command->wish.keep, error);
+    gk_run_abandon (disposable, &failed);
     g_propagate_error (error, failed);
     return NULL;
 }

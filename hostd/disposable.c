@@ -35,14 +35,19 @@ static const guint may_come_from[] = {
 static_assert (G_N_ELEMENTS (state_names) == G_N_ELEMENTS (may_come_from),
                "each state has a name and a way in");
 
-/* A unicast MAC of QEMU's own range. */
-static char *
-mac_new (void)
+static gint64
+seconds_now (void)
 {
-    guint32 random = g_random_int ();
+    return g_get_real_time () / G_USEC_PER_SEC;
+}
 
-    return g_strdup_printf ("52:54:00:%02x:%02x:%02x", random & 0xff, random >> 8 & 0xff,
-                            random >> 16 & 0xff);
+static GkLeaseTerms
+terms_of (const GkConfig *config, const GkPolicy *policy)
+{
+    return (GkLeaseTerms) {
+        .idle_s = policy->has_idle ? policy->idle_s : config->lease_idle_s,
+        .life_s = policy->has_life ? policy->life_s : config->lease_life_s,
+    };
 }
 
 static GkDisposable *
@@ -57,9 +62,10 @@ make (GkHost *host, const GkDisposableWish *wish, GkImage *image, const GkPolicy
     disposable->id = gk_id_new ();
     disposable->name = wish->name ? g_strdup (wish->name) : gk_name_new ();
     disposable->folder = g_build_filename (host->state_dir, "runs", disposable->id, NULL);
-    disposable->uuid = g_uuid_string_random ();
-    disposable->tap = g_strconcat ("gk", disposable->id, NULL);
-    disposable->mac = mac_new ();
+    g_cond_init (&disposable->looked_at);
+    disposable->terms = terms_of (host->config, policy);
+    disposable->use =
+        (GkLeaseUse) { .created = seconds_now (), .used = seconds_now (), .users = 1 };
     disposable->policy = g_strdup (policy->name);
     disposable->policy_digest = g_strdup (policy->digest);
     disposable->image = gk_image_ref (image);
@@ -90,7 +96,7 @@ find_free_name (GkDisposable *disposable)
 static gboolean
 lay_out (GkDisposable *disposable, GError **error)
 {
-    if (!gk_dir_ensure (disposable->folder, 0711, error) || !gk_disposable_save (disposable, error))
+    if (!gk_dir_ensure (disposable->folder, 0700, error) || !gk_disposable_save (disposable, error))
         return FALSE;
     disposable->ledger = gk_ledger_open (disposable->folder, error);
     return disposable->ledger != NULL;
@@ -128,7 +134,7 @@ gk_disposable_new (GkHost *host, const GkDisposableWish *wish, GkImage *image,
         find_free_name (disposable);
     /* Whoever finds it in the registry finds it whole. */
     if (lay_out (disposable, error) && record_creation (disposable, error) &&
-        gk_registry_add (host->registry, disposable, host->config->most_disposables, error))
+        gk_registry_add (host->registry, disposable, error))
         return g_steal_pointer (&disposable);
     gk_tree_remove_path (disposable->folder, NULL);
     return NULL;
@@ -146,19 +152,17 @@ gk_disposable_unref (GkDisposable *disposable)
 {
     if (!disposable || !g_atomic_ref_count_dec (&disposable->refs))
         return;
-    gk_vm_free (disposable->vm);
+    gk_machine_unref (disposable->machine);
     gk_ledger_free (disposable->ledger);
     gk_image_unref (disposable->image);
     g_ptr_array_unref (disposable->admitted);
     g_ptr_array_unref (disposable->guest_names);
     g_mutex_clear (&disposable->work);
     g_mutex_clear (&disposable->lock);
+    g_cond_clear (&disposable->looked_at);
     g_free (disposable->id);
     g_free (disposable->name);
     g_free (disposable->folder);
-    g_free (disposable->uuid);
-    g_free (disposable->tap);
-    g_free (disposable->mac);
     g_free (disposable->policy);
     g_free (disposable->policy_digest);
     g_free (disposable->created);
@@ -179,9 +183,7 @@ gk_disposable_save (GkDisposable *disposable, GError **error)
         return FALSE;
     json_object_set_int_member (record, "format", RECORD_VERSION);
     json_object_set_int_member (record, "uid", disposable->owner);
-    json_object_set_string_member (record, "uuid", disposable->uuid);
-    json_object_set_string_member (record, "tap", disposable->tap);
-    json_object_set_string_member (record, "mac", disposable->mac);
+    json_object_set_string_member (record, "boot", disposable->host->boot_id);
     json_object_set_string_member (record, "policy_digest", disposable->policy_digest);
     json_object_set_string_member (record, "image_digest", disposable->image->digest);
     text = gk_json_text (record, TRUE);
@@ -223,27 +225,109 @@ gk_disposable_enter (GkDisposable *disposable, GkDisposableState state, const ch
     if (!(may_come_from[state] & 1u << disposable->state))
         return FALSE;
     disposable->state = state;
-    if (why) {
-        g_free (disposable->why);
-        disposable->why = g_strdup (why);
-    }
+    g_free (disposable->why);
+    disposable->why = g_strdup (why);
+    return TRUE;
+}
+
+GkMachine *
+gk_disposable_set_machine (GkDisposable *disposable, GkMachine *machine, const char *via)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+    GkMachine *before = disposable->machine;
+
+    disposable->machine = machine;
+    disposable->lives += machine != NULL;
+    if (via)
+        disposable->via = via;
+    return before;
+}
+
+GkMachine *
+gk_disposable_machine (GkDisposable *disposable)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    return disposable->machine ? gk_machine_ref (disposable->machine) : NULL;
+}
+
+void
+gk_disposable_begin_use (GkDisposable *disposable)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    disposable->use.users++;
+    disposable->use.used = seconds_now ();
+}
+
+void
+gk_disposable_end_use (GkDisposable *disposable)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    disposable->use.users--;
+    disposable->use.used = seconds_now ();
+}
+
+gboolean
+gk_disposable_expire (GkDisposable *disposable, char **ret_why)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+    gint64 now = seconds_now ();
+
+    gk_lease_mend (&disposable->use, now);
+    if (disposable->state != GK_DISPOSABLE_RUNNING ||
+        !gk_lease_is_over (&disposable->terms, &disposable->use, now, ret_why))
+        return FALSE;
+    disposable->state = GK_DISPOSABLE_DISPOSING;
+    g_free (disposable->why);
+    disposable->why = g_strdup (*ret_why);
     return TRUE;
 }
 
 void
-gk_disposable_keep (GkDisposable *disposable, const char *why)
+gk_disposable_begin_behind (GkDisposable *disposable)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
 
-    g_free (disposable->why);
-    disposable->why = g_strdup (why);
+    disposable->behind++;
+}
+
+void
+gk_disposable_end_behind (GkDisposable *disposable)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    if (--disposable->behind == 0)
+        g_cond_broadcast (&disposable->looked_at);
+}
+
+void
+gk_disposable_wait_behind (GkDisposable *disposable)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    while (disposable->behind > 0)
+        g_cond_wait (&disposable->looked_at, &disposable->lock);
+}
+
+/* FALSE where it does not run. */
+static gboolean
+touch (GkDisposable *disposable)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    if (disposable->state != GK_DISPOSABLE_RUNNING)
+        return FALSE;
+    disposable->use.used = seconds_now ();
+    return TRUE;
 }
 
 gboolean
 gk_disposable_use (GkDisposable *disposable, GError **error)
 {
     g_mutex_lock (&disposable->work);
-    if (gk_disposable_state (disposable) == GK_DISPOSABLE_RUNNING)
+    if (touch (disposable))
         return TRUE;
     g_mutex_unlock (&disposable->work);
     g_set_error (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND, "VM '%s' is %s", disposable->name,
@@ -252,11 +336,11 @@ gk_disposable_use (GkDisposable *disposable, GError **error)
 }
 
 gboolean
-gk_disposable_use_boot (GkDisposable *disposable, guint boot, GError **error)
+gk_disposable_use_life (GkDisposable *disposable, guint life, GError **error)
 {
     if (!gk_disposable_use (disposable, error))
         return FALSE;
-    if (disposable->boots == boot)
+    if (disposable->lives == life)
         return TRUE;
     g_mutex_unlock (&disposable->work);
     g_set_error (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND, "VM '%s' was reverted meanwhile",
@@ -277,6 +361,29 @@ gk_disposable_record (GkDisposable *disposable, const char *event, JsonObject *m
         g_warning ("run %s: %s", disposable->id, error->message);
 }
 
+/* With the lock held. */
+static void
+describe_lease (GkDisposable *disposable, JsonObject *object)
+{
+    gint64 now = seconds_now ();
+    gint64 end = gk_lease_expires (&disposable->terms, &disposable->use, now);
+    g_autofree char *why = NULL, *text = NULL;
+
+    if (disposable->state != GK_DISPOSABLE_RUNNING) {
+        json_object_set_null_member (object, "expires");
+        json_object_set_string_member (object, "why", disposable->why);
+        return;
+    }
+    if (end) {
+        g_autoptr (GDateTime) when = g_date_time_new_from_unix_utc (end);
+
+        text = g_date_time_format (when, "%Y-%m-%dT%H:%M:%SZ");
+    }
+    gk_json_set_text (object, "expires", text);
+    why = gk_lease_why (&disposable->terms, &disposable->use, now);
+    json_object_set_string_member (object, "why", why);
+}
+
 JsonObject *
 gk_disposable_to_json (GkDisposable *disposable)
 {
@@ -293,9 +400,8 @@ gk_disposable_to_json (GkDisposable *disposable)
     json_object_set_string_member (object, "policy", disposable->policy);
     json_object_set_string_member (object, "owner", owner);
     json_object_set_string_member (object, "created", disposable->created);
-    json_object_set_string_member (object, "via", "cold");
-    json_object_set_null_member (object, "expires");
-    json_object_set_string_member (object, "why", disposable->why);
+    gk_json_set_text (object, "via", disposable->via);
+    describe_lease (disposable, object);
     return object;
 }
 

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A disposable and its run: one throwaway VM from claim to disposal, with what is kept of it.
  *
- *   <state-dir>/runs/<id>/            0711: QEMU's user must pass through to its overlay
- *     run.json                        what this is and which resources it holds: written before the
- *                                     first of them is made, so that a restart knows what to undo
+ *   <state-dir>/runs/<id>/            0700: evidence, root's alone
+ *     run.json                        what this is: written before it holds anything, so that a
+ *                                     restart knows what was under way
  *     ledger.jsonl  report.json  screenshot.png  console.log
  *     evidence/                       what went in and came out (see share/airlock.h)
- *     vm/overlay.qcow2                gone when the disposable is
- *     inbound/ inbound.export/ outbound/   likewise (see share/exports.h)
  *
  *  state      may be entered from   what holds in it
- *  starting   –                     resources come into being
- *  running    starting, reverting   VM up, agent answering, policy in force, share mounted
- *  reverting  running               the VM is being replaced by a fresh one
- *  disposing  all but closed        resources go
+ *  starting   –                     a machine is being claimed for it
+ *  running    starting, reverting   machine up, agent answering, policy in force, share mounted
+ *  reverting  running               the machine is killed, another one is being claimed
+ *  disposing  all but closed        its machine is killed; what it left is being looked at
  *  closed     disposing             nothing is left but the run's record
  *
- * A GkDisposable is reference-counted. `work` is held by whoever talks to its VM or changes its
- * resources; the members under it belong to the holder. The rest does not change, but for the state,
- * which has a lock of its own. */
+ * A GkDisposable is reference-counted. `work` is held by whoever talks to its machine or changes its
+ * resources; the members under it belong to the holder. The rest does not change, but for what
+ * stands under `lock`, which is never held for long. */
 #pragma once
 
 #include "hostd/host.h"
+#include "hostd/lease.h"
 #include "hostd/ledger.h"
+#include "hostd/machine/machine.h"
 #include "hostd/policy.h"
 #include "hostd/share/airlock.h"
 #include "images/image.h"
-#include "vmm/vm.h"
 
 typedef enum {
     GK_DISPOSABLE_STARTING,
@@ -41,22 +40,29 @@ typedef struct {
     GkHost *host;
     char *id, *name;
     char *folder; /* absolute */
-    char *uuid, *tap, *mac;
     char *policy, *policy_digest;
+    GkLeaseTerms terms;
     GkImage *image;
     uid_t owner;
     char *created;
     GkLedger *ledger;
 
     GMutex work;
-    GkVm *vm;            /* while starting, running, reverting */
+    GkMachine *machine;  /* while running; changed with `lock` held, too */
     GPtrArray *admitted; /* of GkPassed: what is inbound, shown anew after a revert */
     GPtrArray *guest_names; /* of utf8: what each of them is called in the guest */
-    guint boots;         /* VMs that it has had: what was begun in one is not gone on with in the next */
+    guint64 agent_before; /* what its machine's agent had taken before it was claimed, microseconds */
+    gint64 begun;        /* of a run that ends by itself: when, monotonic; 0: it is kept */
+    gint64 waited;       /* microseconds of it that were spent waiting for the guest */
+    guint lives;         /* machines that it has had: what was begun in one is not gone on with in the next */
 
     GMutex lock;
     GkDisposableState state;
-    char *why;           /* why it still lives */
+    char *why;           /* why it is in that state */
+    const char *via;     /* how its machine came: `pool`, `warm`, `cold`; NULL: not yet */
+    GkLeaseUse use;
+    guint behind;        /* former machines of it that are still being looked at */
+    GCond looked_at;     /* `behind` is 0 */
     GCancellable *watch; /* (nullable): ends the job that is using it */
     GArray *released;    /* of guint: the outbound files, by number, that may be fetched */
 
@@ -87,12 +93,29 @@ gboolean gk_disposable_save (GkDisposable *disposable, GError **error);
 
 GkDisposableState gk_disposable_state (GkDisposable *disposable);
 
-/* Sets state and why (a sentence for `genkan ls`; NULL keeps the last); FALSE, changing nothing,
- * where the table above does not allow it. */
+/* Sets state and why (a sentence for `genkan ls`); FALSE, changing nothing, where the table above does
+ * not allow it. */
 gboolean gk_disposable_enter (GkDisposable *disposable, GkDisposableState state, const char *why);
 
-/* A running one goes on running, for @why. */
-void gk_disposable_keep (GkDisposable *disposable, const char *why);
+/* Its machine from now on (transfer full), or none: a life has ended. With `work` held. Returns: (transfer
+ * full) (nullable): the one before. */
+GkMachine *gk_disposable_set_machine (GkDisposable *disposable, GkMachine *machine,
+                                      const char *via);
+
+/* Returns: (transfer full) (nullable): its machine, for killing it whoever holds `work` */
+GkMachine *gk_disposable_machine (GkDisposable *disposable);
+
+/* Brackets what somebody does with it: it is not idle in between. */
+void gk_disposable_begin_use (GkDisposable *disposable);
+void gk_disposable_end_use (GkDisposable *disposable);
+
+/* Whether its lease is over: it is disposing then, and @ret_why says which limit it was. */
+gboolean gk_disposable_expire (GkDisposable *disposable, char **ret_why);
+
+/* Brackets the looking at a former machine; the run is not closed before its end. */
+void gk_disposable_begin_behind (GkDisposable *disposable);
+void gk_disposable_end_behind (GkDisposable *disposable);
+void gk_disposable_wait_behind (GkDisposable *disposable);
 
 /**
  * gk_disposable_use:
@@ -102,8 +125,8 @@ void gk_disposable_keep (GkDisposable *disposable, const char *why);
  */
 gboolean gk_disposable_use (GkDisposable *disposable, GError **error);
 
-/* The same, where it must still be the VM with that number (`boots`). */
-gboolean gk_disposable_use_boot (GkDisposable *disposable, guint boot, GError **error);
+/* The same, where it must still be the machine with that number (`lives`). */
+gboolean gk_disposable_use_life (GkDisposable *disposable, guint life, GError **error);
 
 /* Appends an event, unless the run is closed. A ledger that cannot be written is a warning in the log, no error: callers that
  * must not go on without look at gk_ledger_append() themselves. */

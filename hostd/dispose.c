@@ -3,82 +3,11 @@
 
 #include "base/json.h"
 #include "hostd/api/error.h"
-#include "hostd/boot.h"
+#include "hostd/aftermath.h"
+#include "hostd/claim.h"
+#include "hostd/reaper.h"
 #include "hostd/registry.h"
 #include "hostd/report.h"
-
-#include <stdlib.h>
-
-/* What a drop box may cost at the end: as many bytes as it could really hold (a sparse file claims
- * more), so many files, so long. What is beyond is refused, and counted. */
-enum { OUTBOUND_MOST = 1000, OUTBOUND_SECONDS = 60 };
-
-void
-gk_record_outbound (GkDisposable *disposable, const GkPassed *passed, gboolean released)
-{
-    JsonObject *members = json_object_new ();
-    g_autofree char *number = g_path_get_basename (passed->path);
-
-    gk_json_set_text (members, "name", passed->name);
-    json_object_set_int_member (members, "size", (gint64) passed->size);
-    json_object_set_string_member (members, "sha256", passed->sha256);
-    json_object_set_string_member (members, "verdict",
-                                   gk_verdict_to_string (passed->judgement.verdict));
-    json_object_set_string_member (members, "state", released ? "released" : "held");
-    gk_json_set_text (members, "why", passed->judgement.why);
-    json_object_set_int_member (members, "number", atoi (number));
-    gk_disposable_record (disposable, "outbound", members);
-}
-
-static void
-record_refused (GkDisposable *disposable, guint count)
-{
-    JsonObject *members;
-
-    if (count == 0)
-        return;
-    members = json_object_new ();
-    json_object_set_int_member (members, "count", count);
-    json_object_set_string_member (members, "why",
-                                   "no plain file, changed under our hands, or over a limit");
-    gk_disposable_record (disposable, "outbound-refused", members);
-}
-
-/* The guest is stopped by now: what lies there is what it left. */
-static void
-collect_outbound (GkDisposable *disposable)
-{
-    GkHost *host = disposable->host;
-    gint64 deadline = g_get_monotonic_time () + OUTBOUND_SECONDS * G_USEC_PER_SEC;
-    guint64 left = host->config->outbound_size;
-    guint refused = 0;
-    g_autoptr (GPtrArray) names =
-        gk_airlock_list (disposable->folder, OUTBOUND_MOST, &refused, NULL);
-
-    for (guint i = 0; names && i < names->len; i++) {
-        g_autoptr (GkPassed) passed = NULL;
-
-        if (g_get_monotonic_time () < deadline)
-            passed = gk_airlock_take (disposable->folder, &host->scanners, names->pdata[i],
-                                      MIN (host->config->file_size, left), NULL, NULL);
-        if (!passed) {
-            refused++;
-            continue;
-        }
-        left -= passed->size;
-        gk_record_outbound (disposable, passed, FALSE);
-    }
-    record_refused (disposable, refused);
-}
-
-static void
-stop_and_collect (GkDisposable *disposable)
-{
-    if (!disposable->vm)
-        return;
-    gk_vm_suspend (disposable->vm, NULL);
-    collect_outbound (disposable);
-}
 
 /* A turn of the main loop, so that the bridge's last events are in the ledger. */
 typedef struct {
@@ -115,6 +44,21 @@ wait_for_events (void)
     g_cond_clear (&waiting.turned);
 }
 
+/* What of a run's time was genkand's own: neither the guest's agent nor waiting for the guest. */
+static void
+describe_time (GkDisposable *disposable, JsonObject *members)
+{
+    gint64 agent, all;
+
+    if (!disposable->begun || !disposable->machine || !disposable->machine->vm)
+        return;
+    agent = (gint64) (gk_vm_agent_usec (disposable->machine->vm) - disposable->agent_before);
+    all = g_get_monotonic_time () - disposable->begun;
+    json_object_set_double_member (members, "agent_ms", (double) agent / 1000);
+    json_object_set_double_member (members, "daemon_ms",
+                                   (double) (all - agent - disposable->waited) / 1000);
+}
+
 static void
 record_disposed (GkDisposable *disposable)
 {
@@ -126,7 +70,23 @@ record_disposed (GkDisposable *disposable)
     json_object_set_boolean_member (members, "golden_unchanged", unchanged);
     if (error)
         json_object_set_string_member (members, "golden", error->message);
+    describe_time (disposable, members);
     gk_disposable_record (disposable, "disposed", members);
+}
+
+/* The guest is dead. Its last network events are in the ledger when its rules are gone and the main
+ * loop has had a turn; where they resist, the reaper tries on. */
+static void
+look_at (GkDisposable *disposable, GkMachine *machine)
+{
+    GkHost *host = disposable->host;
+    g_autoptr (GError) error = NULL;
+
+    gk_aftermath_collect (disposable, machine);
+    if (!gk_bridge_remove (host->bridge, machine->id, &error))
+        g_warning ("run %s: %s", disposable->id, error->message);
+    wait_for_events ();
+    gk_registry_unbind (host->registry, machine->id);
 }
 
 static void
@@ -135,7 +95,6 @@ close_run (GkDisposable *disposable)
     g_autoptr (GError) error = NULL;
     g_autoptr (JsonObject) report = NULL;
 
-    wait_for_events ();
     record_disposed (disposable);
     report = gk_report_build (disposable->folder, &error);
     if (!report || !gk_report_save (report, disposable->folder, &error))
@@ -147,31 +106,116 @@ close_run (GkDisposable *disposable)
     gk_registry_remove (disposable->host->registry, disposable);
 }
 
+/* With `work` held and the machine dead. */
+static void
+finish (GkDisposable *disposable)
+{
+    GkMachine *machine;
+
+    if (disposable->machine)
+        look_at (disposable, disposable->machine);
+    gk_disposable_wait_behind (disposable);
+    close_run (disposable);
+    machine = gk_disposable_set_machine (disposable, NULL, NULL);
+    if (machine)
+        gk_reaper_take (disposable->host->reaper, machine);
+}
+
+/* Whoever talks to the machine just now finds it dead, and lets go of it. */
+static gboolean
+silence (GkDisposable *disposable, GError **error)
+{
+    g_autoptr (GkMachine) machine = gk_disposable_machine (disposable);
+
+    if (!machine || gk_machine_kill (machine, error))
+        return TRUE;
+    gk_disposable_record (disposable, "cleanup-incomplete", NULL);
+    return FALSE;
+}
+
 void
 gk_dispose (GkDisposable *disposable)
 {
+    g_autoptr (GError) error = NULL;
+
+    gk_disposable_stop_watch (disposable);
+    gk_disposable_enter (disposable, GK_DISPOSABLE_DISPOSING, "it is being removed");
+    silence (disposable, NULL);
     g_mutex_lock (&disposable->work);
+    /* Whoever held `work` may have been about to give it another machine. */
     if (gk_disposable_state (disposable) != GK_DISPOSABLE_CLOSED) {
-        /* One that is disposing already is a first try that something resisted. */
-        gk_disposable_enter (disposable, GK_DISPOSABLE_DISPOSING, "it is being removed");
-        stop_and_collect (disposable);
-        if (gk_halt (disposable))
-            close_run (disposable);
+        if (silence (disposable, &error))
+            finish (disposable);
+        else
+            g_warning ("run %s: %s", disposable->id, error->message);
     }
     g_mutex_unlock (&disposable->work);
 }
 
-static gboolean
-replace_vm (GkDisposable *disposable, GkJob *job, GError **error)
+static void
+dispose_behind (gpointer data)
 {
-    stop_and_collect (disposable);
-    if (!gk_halt (disposable)) {
-        g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
-                     "the old VM of '%s' could not be removed whole (see genkand's log)",
-                     disposable->name);
+    g_autoptr (GkDisposable) disposable = data;
+
+    gk_dispose (disposable);
+}
+
+gboolean
+gk_dispose_behind (GkDisposable *disposable, GError **error)
+{
+    gk_disposable_stop_watch (disposable);
+    gk_disposable_enter (disposable, GK_DISPOSABLE_DISPOSING, "it is being removed");
+    if (!silence (disposable, error))
+        return FALSE;
+    gk_reaper_call (disposable->host->reaper, dispose_behind, gk_disposable_ref (disposable));
+    return TRUE;
+}
+
+typedef struct {
+    GkDisposable *disposable;
+    GkMachine *machine;
+} Former;
+
+static void
+look_at_former (gpointer data)
+{
+    Former *former = data;
+
+    look_at (former->disposable, former->machine);
+    gk_disposable_end_behind (former->disposable);
+    gk_reaper_take (former->disposable->host->reaper, former->machine);
+    gk_disposable_unref (former->disposable);
+    g_free (former);
+}
+
+/* What the killed machine left is looked at behind the caller's back. */
+static void
+leave_behind (GkDisposable *disposable, GkMachine *machine)
+{
+    Former *former = g_new0 (Former, 1);
+
+    former->disposable = gk_disposable_ref (disposable);
+    former->machine = machine;
+    gk_disposable_begin_behind (disposable);
+    gk_reaper_call (disposable->host->reaper, look_at_former, former);
+}
+
+static gboolean
+replace_machine (GkDisposable *disposable, GkJob *job, GError **error)
+{
+    GkMachine *former;
+
+    if (!silence (disposable, error)) {
+        g_prefix_error (error, "the old VM of '%s' could not be killed: ", disposable->name);
         return FALSE;
     }
-    return gk_image_check (disposable->image, error) && gk_boot (disposable, job, error);
+    former = gk_disposable_set_machine (disposable, NULL, NULL);
+    if (gk_claim (disposable, job, error)) {
+        leave_behind (disposable, former);
+        return TRUE;
+    }
+    leave_behind (disposable, former);
+    return FALSE;
 }
 
 gboolean
@@ -181,12 +225,17 @@ gk_revert (GkDisposable *disposable, GkJob *job, GError **error)
 
     if (!gk_disposable_use (disposable, error))
         return FALSE;
-    gk_disposable_enter (disposable, GK_DISPOSABLE_REVERTING, "it is being reverted");
-    gk_disposable_record (disposable, "reverting", NULL);
-    ok = replace_vm (disposable, job, error);
+    ok = gk_disposable_enter (disposable, GK_DISPOSABLE_REVERTING, "it is being reverted");
+    if (ok) {
+        gk_disposable_record (disposable, "reverting", NULL);
+        ok = replace_machine (disposable, job, error);
+    } else {
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND, "'%s' is being removed",
+                     disposable->name);
+    }
     if (ok) {
         gk_disposable_record (disposable, "reverted", NULL);
-        gk_disposable_enter (disposable, GK_DISPOSABLE_RUNNING, "its owner has not removed it");
+        gk_disposable_enter (disposable, GK_DISPOSABLE_RUNNING, "it was reverted");
     }
     g_mutex_unlock (&disposable->work);
     if (!ok)

@@ -6,18 +6,20 @@
 #include "hostd/disposable.h"
 #include "hostd/job.h"
 
-/* Takes what lies in the drop box as evidence, removes the VM and all it held, checks the golden
- * image, closes ledger and report. Whoever comes second waits for the first. */
+/* Kills the machine, takes what lies in its drop box as evidence, checks the golden image, closes
+ * ledger and report. What the machine held is taken away behind. Whoever comes second waits for the
+ * first; a kill that something resists leaves it disposing, to be tried again. */
 void gk_dispose (GkDisposable *disposable);
+
+/* The same, but returns when the guest can do no more: all else is done behind. Errors: it could not be
+ * killed. */
+gboolean gk_dispose_behind (GkDisposable *disposable, GError **error);
 
 /**
  * gk_revert:
  *
- * Puts the disposable back to its golden image: same id, name, policy, owner and inbound files, a
- * fresh overlay and drop box. A golden image that has changed is refused (GK_IMAGE_ERROR_CHANGED).
- * When it fails, the disposable is disposed of.
+ * Puts the disposable back to its golden image: same id, name, policy, owner and inbound files; another
+ * machine, with a fresh overlay and drop box. What the old one left is looked at behind. A golden image
+ * that has changed is refused (GK_IMAGE_ERROR_CHANGED). When it fails, the disposable is disposed of.
  */
 gboolean gk_revert (GkDisposable *disposable, GkJob *job, GError **error);
-
-/* One outbound file, as recorded: `{name, size, sha256, verdict, state, why, number}`. */
-void gk_record_outbound (GkDisposable *disposable, const GkPassed *passed, gboolean released);

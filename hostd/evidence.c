@@ -33,7 +33,7 @@ void
 gk_evidence_on_event (const GkBridgeEvent *event, gpointer data)
 {
     GkHost *host = data;
-    g_autoptr (GkDisposable) disposable = gk_registry_find (host->registry, event->vm);
+    g_autoptr (GkDisposable) disposable = gk_registry_served_by (host->registry, event->vm);
     g_autoptr (GError) error = NULL;
 
     if (!disposable)

@@ -8,15 +8,22 @@
 #include "hostd/share/scanner.h"
 #include "vmm/vmm.h"
 
+typedef struct _GkAttester GkAttester;
+typedef struct _GkPool GkPool;
+typedef struct _GkReaper GkReaper;
 typedef struct _GkRegistry GkRegistry;
 
 typedef struct {
     char *state_dir, *run_dir, *config_dir; /* absolute */
     char *instance;    /* a UUID, kept in the state directory: whose domains are ours */
+    char *boot_id;     /* the kernel's: which boot of the host this is */
     GkConfig *config;
     GkVmm *vmm;        /* any worker thread */
     GkBridge *bridge;  /* any worker thread */
     GkRegistry *registry;
+    GkReaper *reaper;
+    GkPool *pool;
+    GkAttester *attester;
     GkScannerConfig scanners;
     GMutex recovering; /* guards `recovered`: see recover.h */
     gboolean recovered;

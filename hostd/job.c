@@ -42,7 +42,7 @@ job_free (GkJob *job)
     g_clear_pointer (&job->result, json_object_unref);
     g_clear_error (&job->error);
     g_object_unref (job->cancellable);
-    g_object_unref (job->connection);
+    g_clear_object (&job->connection);
     g_free (job->path);
     g_free (job);
 }
@@ -143,6 +143,28 @@ gk_job_new (GkJobs *jobs, GDBusConnection *connection, GkJobFunc func, gpointer 
     return job;
 }
 
+GkJob *
+gk_job_new_unattended (void)
+{
+    GkJob *job = g_new0 (GkJob, 1);
+
+    job->cancellable = g_cancellable_new ();
+    return job;
+}
+
+void
+gk_job_cancel (GkJob *job)
+{
+    g_cancellable_cancel (job->cancellable);
+}
+
+void
+gk_job_free_unattended (GkJob *job)
+{
+    if (job)
+        job_free (job);
+}
+
 const char *
 gk_job_path (GkJob *job)
 {
@@ -197,6 +219,8 @@ gk_job_progress (GkJob *job, guint percent, const char *format, ...)
     g_autofree char *text = NULL;
     va_list args;
 
+    if (!job->connection)
+        return;
     va_start (args, format);
     text = g_strdup_vprintf (format, args);
     va_end (args);

@@ -34,6 +34,11 @@ GkJob *gk_job_new (GkJobs *jobs, GDBusConnection *connection, GkJobFunc func, gp
 const char *gk_job_path (GkJob *job);
 void gk_job_start (GkJob *job);
 
+/* A job that nobody asked for and nobody watches: what it says goes nowhere. Any thread. */
+GkJob *gk_job_new_unattended (void);
+void gk_job_cancel (GkJob *job);
+void gk_job_free_unattended (GkJob *job);
+
 /* From the job's thread: */
 GCancellable *gk_job_cancellable (GkJob *job);
 void gk_job_progress (GkJob *job, guint percent, const char *format, ...) G_GNUC_PRINTF (3, 4);

@@ -12,8 +12,12 @@
 #include "base/paths.h"
 #include "base/spawn.h"
 #include "hostd/api/server.h"
+#include "hostd/attest.h"
 #include "hostd/dispose.h"
 #include "hostd/evidence.h"
+#include "hostd/lease-watch.h"
+#include "hostd/machine/pool.h"
+#include "hostd/reaper.h"
 #include "hostd/recover.h"
 #include "hostd/registry.h"
 
@@ -33,6 +37,7 @@ typedef struct {
     GkJobs *jobs;
     GkServer *server;
     int state_lock, run_lock;
+    guint leases; /* source id */
     GThread *disposing; /* at the end */
     gboolean disposed; /* atomic */
 } Daemon;
@@ -60,11 +65,14 @@ open_state (Daemon *daemon, GError **error)
 {
     g_autofree char *runs = g_build_filename (daemon->host.state_dir, "runs", NULL);
     g_autofree char *images = g_build_filename (daemon->host.state_dir, "images", NULL);
+    g_autofree char *machines = g_build_filename (daemon->host.state_dir, "machines", NULL);
+    g_autofree char *warm = g_build_filename (daemon->host.state_dir, "warm", NULL);
 
-    /* QEMU's user must pass through to overlays and images, and list neither. */
+    /* QEMU's user must pass through to overlays, images and warm states, and list none of them. */
     return gk_dir_ensure (daemon->host.state_dir, 0711, error) &&
-           gk_dir_ensure (daemon->host.run_dir, 0755, error) && gk_dir_ensure (runs, 0710, error) &&
-           gk_dir_ensure (images, 0711, error) &&
+           gk_dir_ensure (daemon->host.run_dir, 0755, error) && gk_dir_ensure (runs, 0700, error) &&
+           gk_dir_ensure (images, 0711, error) && gk_dir_ensure (machines, 0710, error) &&
+           gk_dir_ensure (warm, 0711, error) &&
            lock (daemon->host.state_dir, &daemon->state_lock, error) &&
            lock (daemon->host.run_dir, &daemon->run_lock, error);
 }
@@ -88,6 +96,18 @@ open_instance (Daemon *daemon, GError **error)
 }
 
 static gboolean
+open_boot_id (Daemon *daemon, GError **error)
+{
+    gk_autofd int dir = gk_open_dir ("/proc/sys/kernel/random", error);
+    g_autoptr (GBytes) bytes = dir < 0 ? NULL : gk_file_read (dir, "boot_id", 64, error);
+
+    if (!bytes)
+        return FALSE;
+    daemon->host.boot_id = g_strstrip (g_strdup (g_bytes_get_data (bytes, NULL)));
+    return TRUE;
+}
+
+static gboolean
 open_helpers (Daemon *daemon, GError **error)
 {
     GkHost *host = &daemon->host;
@@ -95,10 +115,14 @@ open_helpers (Daemon *daemon, GError **error)
     GkBridgeConfig bridge = { .run_dir = host->run_dir,
                               .subnet = host->config->subnet,
                               .uplink = host->config->uplink,
-                              .uplink_name = uplink_name };
+                              .uplink_name = uplink_name,
+                              .packets_per_s = host->config->packets_per_s };
 
     host->scanners.clamd_socket = host->config->clamd_socket;
     host->vmm = gk_vmm_new (host->config->libvirt_uri);
+    host->attester = gk_attester_open (host->state_dir, error);
+    if (!host->attester)
+        return FALSE;
     host->bridge =
         gk_bridge_start (&bridge, gk_evidence_on_event, gk_evidence_on_lost, host, error);
     return host->bridge != NULL;
@@ -125,7 +149,7 @@ start (Daemon *daemon, GError **error)
 
     daemon->host.config = gk_config_load (daemon->host.config_dir, error);
     if (!daemon->host.config || !open_state (daemon, error) || !open_instance (daemon, error) ||
-        !open_helpers (daemon, error))
+        !open_boot_id (daemon, error) || !open_helpers (daemon, error))
         return FALSE;
     daemon->host.registry = gk_registry_new ();
     daemon->jobs = gk_jobs_new ();
@@ -133,6 +157,9 @@ start (Daemon *daemon, GError **error)
     if (!gk_recover (&daemon->host, &not_yet))
         g_warning ("cannot clean up yet: %s; it is tried again before the first VM starts",
                    not_yet->message);
+    daemon->host.reaper = gk_reaper_new ();
+    daemon->host.pool = gk_pool_new (&daemon->host, daemon->host.reaper);
+    daemon->leases = gk_lease_watch_start (&daemon->host);
     daemon->server = gk_server_start (&daemon->host, daemon->jobs, error);
     return daemon->server != NULL;
 }
@@ -145,8 +172,10 @@ dispose_all (gpointer data)
     Daemon *daemon = data;
     g_autoptr (GPtrArray) living = gk_registry_list (daemon->host.registry);
 
+    gk_pool_stop (daemon->host.pool);
     for (guint i = 0; i < living->len; i++)
         gk_dispose (living->pdata[i]);
+    gk_reaper_free (g_steal_pointer (&daemon->host.reaper));
     g_atomic_int_set (&daemon->disposed, TRUE);
     return NULL;
 }
@@ -177,6 +206,7 @@ on_signal (gpointer data)
         return G_SOURCE_CONTINUE;
     g_message ("ending: removing every VM");
     gk_server_stop (daemon->server);
+    g_source_remove (daemon->leases);
     gk_jobs_cancel (daemon->jobs, NULL);
     g_timeout_add (END_TICK_MS, end_step, daemon);
     return G_SOURCE_REMOVE;
@@ -187,6 +217,9 @@ stop (Daemon *daemon)
 {
     gk_server_free (daemon->server);
     gk_jobs_free (daemon->jobs);
+    gk_pool_free (daemon->host.pool);
+    gk_reaper_free (daemon->host.reaper);
+    gk_attester_free (daemon->host.attester);
     gk_bridge_stop (daemon->host.bridge);
     gk_registry_free (daemon->host.registry);
     gk_vmm_free (daemon->host.vmm);
@@ -195,6 +228,7 @@ stop (Daemon *daemon)
     gk_fd_close (daemon->run_lock);
     gk_fd_close (daemon->state_lock);
     g_free (daemon->host.instance);
+    g_free (daemon->host.boot_id);
     g_free (daemon->host.state_dir);
     g_free (daemon->host.run_dir);
     g_free (daemon->host.config_dir);

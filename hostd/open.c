@@ -27,7 +27,7 @@ enum {
 
 /* The opened file in the guest, and what came of watching it. */
 typedef struct {
-    guint boot; /* which of the disposable's VMs it was opened in */
+    guint life; /* which of the disposable's machines it was opened in */
     gint64 pid;
     GkRunEnd end;
     int code;
@@ -55,7 +55,7 @@ take_screenshot (GkDisposable *disposable)
     if (!disposable->image->display || !gk_disposable_use (disposable, NULL))
         return FALSE;
     fd = open (temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    ok = fd >= 0 && gk_vm_screenshot (disposable->vm, fd, SCREENSHOT_MAX, NULL) &&
+    ok = fd >= 0 && gk_vm_screenshot (disposable->machine->vm, fd, SCREENSHOT_MAX, NULL) &&
          rename (temporary, path) == 0;
     g_mutex_unlock (&disposable->work);
     if (!ok)
@@ -104,7 +104,7 @@ record_changes (GkDisposable *disposable)
     JsonObject *members = json_object_new ();
 
     if (gk_disposable_use (disposable, &error)) {
-        gk_agent_run (disposable->vm, argv, CHANGES_TIMEOUT_MS, NULL, &exit, &error);
+        gk_agent_run (disposable->machine->vm, argv, CHANGES_TIMEOUT_MS, NULL, &exit, &error);
         g_mutex_unlock (&disposable->work);
     }
     if (exit.out)
@@ -123,11 +123,11 @@ still_runs (GkDisposable *disposable, Outcome *outcome)
     g_autoptr (GError) error = NULL;
     gboolean ok;
 
-    if (!gk_disposable_use_boot (disposable, outcome->boot, NULL)) {
+    if (!gk_disposable_use_life (disposable, outcome->life, NULL)) {
         outcome->end = GK_RUN_CANCELLED;
         return FALSE;
     }
-    ok = gk_agent_exec_status (disposable->vm, outcome->pid, &exit, &error);
+    ok = gk_agent_exec_status (disposable->machine->vm, outcome->pid, &exit, &error);
     g_mutex_unlock (&disposable->work);
     /* A busy guest's agent may be late; only a guest that is gone ends the watching. */
     if (!ok && g_error_matches (error, GK_VMM_ERROR, GK_VMM_ERROR_GONE)) {
@@ -214,8 +214,8 @@ use (GkOpen *open, GkDisposable *disposable, GkJob *job, GError **error)
     gk_job_progress (job, 95, "opening it in the VM");
     if (!gk_disposable_use (disposable, error))
         return FALSE;
-    outcome.boot = disposable->boots;
-    ok = gk_agent_exec (disposable->vm, argv, TRUE, &outcome.pid, error);
+    outcome.life = disposable->lives;
+    ok = gk_agent_exec (disposable->machine->vm, argv, TRUE, &outcome.pid, error);
     g_mutex_unlock (&disposable->work);
     if (!ok)
         return FALSE;

@@ -6,6 +6,7 @@
 struct _GkRegistry {
     GMutex lock;
     GPtrArray *disposables; /* in the order of their making; a host has tens of them */
+    GHashTable *served; /* machine's id -> GkDisposable */
 };
 
 GkRegistry *
@@ -15,6 +16,8 @@ gk_registry_new (void)
 
     g_mutex_init (&registry->lock);
     registry->disposables = g_ptr_array_new_with_free_func ((GDestroyNotify) gk_disposable_unref);
+    registry->served = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                              (GDestroyNotify) gk_disposable_unref);
     return registry;
 }
 
@@ -24,11 +27,19 @@ gk_registry_free (GkRegistry *registry)
     if (!registry)
         return;
     g_ptr_array_unref (registry->disposables);
+    g_hash_table_unref (registry->served);
     g_mutex_clear (&registry->lock);
     g_free (registry);
 }
 
-/* An id wins over a name that looks like one. */
+/* One that is being removed keeps neither its name nor its place. */
+static gboolean
+is_going (GkDisposable *disposable)
+{
+    return gk_disposable_state (disposable) >= GK_DISPOSABLE_DISPOSING;
+}
+
+/* An id wins over a name that looks like one, and a living name over one that is going. */
 static GkDisposable *
 find_locked (GkRegistry *registry, const char *id_or_name)
 {
@@ -39,31 +50,105 @@ find_locked (GkRegistry *registry, const char *id_or_name)
 
         if (g_str_equal (at->id, id_or_name))
             return at;
-        if (g_str_equal (at->name, id_or_name))
+        if (g_str_equal (at->name, id_or_name) && (!named || is_going (named)))
             named = at;
     }
     return named;
 }
 
+/* How many live: of @owner, or of all where it is NULL. */
+static guint
+count_locked (GkRegistry *registry, const uid_t *owner)
+{
+    guint count = 0;
+
+    for (guint i = 0; i < registry->disposables->len; i++) {
+        GkDisposable *at = registry->disposables->pdata[i];
+
+        count += !is_going (at) && (!owner || at->owner == *owner);
+    }
+    return count;
+}
+
+static gboolean
+check_quota (GkRegistry *registry, GkDisposable *disposable, GError **error)
+{
+    const GkConfig *config = disposable->host->config;
+    guint all = count_locked (registry, NULL), own = count_locked (registry, &disposable->owner);
+
+    if (all >= config->most_disposables) {
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED,
+                     "%u VMs live already, which is the limit ([vm] most-disposables): remove one "
+                     "with 'genkan rm'",
+                     all);
+        return FALSE;
+    }
+    if (own < config->most_per_user)
+        return TRUE;
+    g_set_error (
+        error, GK_API_ERROR, GK_API_ERROR_REFUSED,
+        "you have %u VMs already, which is the limit ([vm] most-per-user): remove one with "
+        "'genkan rm'",
+        own);
+    return FALSE;
+}
+
 gboolean
-gk_registry_add (GkRegistry *registry, GkDisposable *disposable, guint most, GError **error)
+gk_registry_add (GkRegistry *registry, GkDisposable *disposable, GError **error)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&registry->lock);
 
-    if (find_locked (registry, disposable->name)) {
+    GkDisposable *same = find_locked (registry, disposable->name);
+
+    if (same && !is_going (same)) {
         g_set_error (error, GK_API_ERROR, GK_API_ERROR_USAGE,
                      "there is a VM '%s' already: choose another name", disposable->name);
         return FALSE;
     }
-    if (registry->disposables->len >= most) {
-        g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED,
-                     "%u VMs live already, which is the limit ([vm] most-disposables): remove one "
-                     "with 'genkan rm'",
-                     registry->disposables->len);
+    if (!check_quota (registry, disposable, error))
         return FALSE;
-    }
     g_ptr_array_add (registry->disposables, gk_disposable_ref (disposable));
     return TRUE;
+}
+
+void
+gk_registry_bind (GkRegistry *registry, const char *machine, GkDisposable *disposable)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&registry->lock);
+
+    g_hash_table_replace (registry->served, g_strdup (machine), gk_disposable_ref (disposable));
+}
+
+void
+gk_registry_unbind (GkRegistry *registry, const char *machine)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&registry->lock);
+
+    g_hash_table_remove (registry->served, machine);
+}
+
+GkDisposable *
+gk_registry_served_by (GkRegistry *registry, const char *machine)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&registry->lock);
+    GkDisposable *found = g_hash_table_lookup (registry->served, machine);
+
+    return found ? gk_disposable_ref (found) : NULL;
+}
+
+guint64
+gk_registry_memory (GkRegistry *registry)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&registry->lock);
+    guint64 bytes = 0;
+
+    for (guint i = 0; i < registry->disposables->len; i++) {
+        GkDisposable *at = registry->disposables->pdata[i];
+
+        if (!is_going (at))
+            bytes += (guint64) at->image->memory_mib << 20;
+    }
+    return bytes;
 }
 
 void

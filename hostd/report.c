@@ -8,12 +8,12 @@
 
 #include <string.h>
 
-enum { FORMAT = 1 };
+enum { FORMAT = 1, REPORT_MAX = 256 << 20 };
 
 /* A report under way: the arrays are members of it. */
 typedef struct {
     JsonObject *report;
-    JsonArray *queries, *flows, *outbound, *left_behind;
+    JsonArray *queries, *flows, *outbound, *left_behind, *limits, *attestations;
 } Fold;
 
 static void
@@ -65,10 +65,30 @@ fold_command (Fold *fold, JsonObject *event)
 }
 
 static void
+fold_attested (Fold *fold, JsonObject *event)
+{
+    JsonObject *attestation = json_object_new ();
+
+    copy_all (event, attestation,
+              (const char *const[]) { "time", "statement", "signature", "key", NULL });
+    json_array_add_object_element (fold->attestations, attestation);
+}
+
+static void
+fold_limit (Fold *fold, JsonObject *event)
+{
+    JsonObject *limit = json_object_new ();
+
+    copy_all (event, limit, (const char *const[]) { "time", "limit", "value", "what", NULL });
+    json_array_add_object_element (fold->limits, limit);
+}
+
+/* The time spent on the agent lies within the others, so it is not added to them. */
+static void
 fold_started (Fold *fold, JsonObject *event)
 {
     JsonObject *started = json_object_new (), *ms = gk_json_object (event, "ms");
-    gint64 total = 0;
+    double total = 0;
 
     copy_all (event, started, (const char *const[]) { "via", NULL });
     if (ms) {
@@ -77,10 +97,11 @@ fold_started (Fold *fold, JsonObject *event)
 
         for (GList *at = clocks; at; at = at->next) {
             copy (ms, at->data, sum, at->data);
-            total += gk_json_int (ms, at->data, 0);
+            if (!g_str_equal (at->data, "agent"))
+                total += gk_json_double (ms, at->data, 0);
         }
         json_object_set_null_member (sum, "command");
-        json_object_set_int_member (sum, "total", total);
+        json_object_set_double_member (sum, "total", total);
         json_object_set_object_member (started, "ms", sum);
     }
     json_object_set_object_member (fold->report, "started", started);
@@ -94,8 +115,8 @@ fold_used (Fold *fold, JsonObject *event)
     if (!ms)
         return;
     copy (event, "ms", ms, "command");
-    json_object_set_int_member (ms, "total",
-                                gk_json_int (ms, "total", 0) + gk_json_int (event, "ms", 0));
+    json_object_set_double_member (
+        ms, "total", gk_json_double (ms, "total", 0) + gk_json_double (event, "ms", 0));
 }
 
 static void
@@ -182,10 +203,16 @@ fold_ended (Fold *fold, JsonObject *event)
 static void
 fold_disposed (Fold *fold, JsonObject *event)
 {
+    JsonObject *ms = gk_json_object (gk_json_object (fold->report, "started"), "ms");
+
     json_object_set_boolean_member (fold->report, "disposed", TRUE);
     copy (event, "golden_unchanged", fold->report, "golden_unchanged");
     json_object_set_int_member (gk_json_object (fold->report, "network"), "unrecorded",
                                 gk_json_int (event, "network_unrecorded", 0));
+    if (ms && json_object_has_member (event, "daemon_ms")) {
+        copy (event, "agent_ms", ms, "agent");
+        copy (event, "daemon_ms", ms, "daemon");
+    }
 }
 
 static const struct {
@@ -195,7 +222,9 @@ static const struct {
     {"created",      fold_created    },
     { "brought",     fold_brought    },
     { "command",     fold_command    },
+    { "attested",    fold_attested   },
     { "started",     fold_started    },
+    { "limit",       fold_limit      },
     { "used",        fold_used       },
     { "query",       fold_query      },
     { "flow",        fold_flow       },
@@ -225,6 +254,8 @@ begin (Fold *fold)
     fold->flows = json_array_new ();
     fold->outbound = json_array_new ();
     fold->left_behind = json_array_new ();
+    fold->limits = json_array_new ();
+    fold->attestations = json_array_new ();
     json_object_set_int_member (fold->report, "format", FORMAT);
     for (gsize i = 0; i < G_N_ELEMENTS (later); i++)
         json_object_set_null_member (fold->report, later[i]);
@@ -233,6 +264,8 @@ begin (Fold *fold)
     json_object_set_object_member (fold->report, "network", network);
     json_object_set_array_member (fold->report, "outbound", fold->outbound);
     json_object_set_array_member (fold->report, "left_behind", fold->left_behind);
+    json_object_set_array_member (fold->report, "limits", fold->limits);
+    json_object_set_array_member (fold->report, "attestations", fold->attestations);
     json_object_set_null_member (fold->report, "screenshot");
     json_object_set_null_member (fold->report, "exit");
     json_object_set_null_member (fold->report, "ended");
@@ -258,6 +291,21 @@ gk_report_build (const char *folder, GError **error)
     json_object_set_string_member (ledger, "head", head);
     json_object_set_object_member (fold.report, "ledger", ledger);
     return fold.report;
+}
+
+JsonObject *
+gk_report_read (const char *folder, GError **error)
+{
+    gk_autofd int dir = gk_open_dir (folder, error);
+    g_autoptr (GBytes) bytes = dir < 0 ? NULL : gk_file_read (dir, "report.json", REPORT_MAX, NULL);
+
+    if (dir < 0)
+        return NULL;
+    /* One that could not be written is worth having all the same. */
+    if (!bytes)
+        return gk_report_build (folder, error);
+    return gk_json_parse (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), REPORT_MAX,
+                          error);
 }
 
 gboolean

@@ -10,5 +10,8 @@
  * @error set where it does not (G_IO_ERROR_INVALID_DATA) or there is none (G_IO_ERROR_NOT_FOUND) */
 JsonObject *gk_report_build (const char *folder, GError **error);
 
+/* The one that was saved in @folder, or, where none was, one that is built. */
+JsonObject *gk_report_read (const char *folder, GError **error);
+
 /* Writes it as `report.json`. */
 gboolean gk_report_save (JsonObject *report, const char *folder, GError **error);

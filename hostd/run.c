@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/run.h"
 
-#include "hostd/boot.h"
+#include "hostd/claim.h"
 #include "hostd/dispose.h"
 #include "hostd/recover.h"
 #include "hostd/report.h"
@@ -9,9 +9,13 @@
 #include <assert.h>
 
 static const char *const end_names[] = {
-    [GK_RUN_ENDED] = "ended",         [GK_RUN_TIMEOUT] = "timeout",
-    [GK_RUN_CANCELLED] = "cancelled", [GK_RUN_SHUT_DOWN] = "guest shut down",
-    [GK_RUN_FAILED] = "failed",       [GK_RUN_INTERRUPTED] = "interrupted",
+    [GK_RUN_ENDED] = "ended",
+    [GK_RUN_TIMEOUT] = "timeout",
+    [GK_RUN_CANCELLED] = "cancelled",
+    [GK_RUN_SHUT_DOWN] = "guest shut down",
+    [GK_RUN_EXPIRED] = "expired",
+    [GK_RUN_FAILED] = "failed",
+    [GK_RUN_INTERRUPTED] = "interrupted",
 };
 
 static_assert (G_N_ELEMENTS (end_names) == GK_RUN_INTERRUPTED + 1, "every end has a name");
@@ -43,8 +47,10 @@ gk_run_new (GkHost *host, const GkRunWish *wish, GkJob *job, GError **error)
     if (!policy || !gk_image_check (image, error))
         return NULL;
     disposable = gk_disposable_new (host, &who, image, policy, error);
-    if (disposable)
-        gk_disposable_set_watch (disposable, gk_job_cancellable (job));
+    if (!disposable)
+        return NULL;
+    gk_disposable_set_watch (disposable, gk_job_cancellable (job));
+    disposable->begun = wish->keep ? 0 : g_get_monotonic_time ();
     return disposable;
 }
 
@@ -55,16 +61,34 @@ gk_run_start (GkDisposable *disposable, GkJob *job, GError **error)
 
     g_mutex_lock (&disposable->work);
     if (gk_disposable_state (disposable) == GK_DISPOSABLE_STARTING) {
-        ok = gk_boot (disposable, job, error);
+        ok = gk_claim (disposable, job, error);
     } else {
         g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "'%s' was removed before it started",
                      disposable->name);
         ok = FALSE;
     }
-    if (ok)
-        gk_disposable_enter (disposable, GK_DISPOSABLE_RUNNING, "it is being used");
+    if (ok && !gk_disposable_enter (disposable, GK_DISPOSABLE_RUNNING, "it is up")) {
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "'%s' was removed while it started",
+                     disposable->name);
+        ok = FALSE;
+    }
     g_mutex_unlock (&disposable->work);
     return ok;
+}
+
+GkDisposable *
+gk_run_begin (GkHost *host, const GkRunWish *wish, GkJob *job, GError **error)
+{
+    g_autoptr (GkDisposable) disposable = gk_run_new (host, wish, job, error);
+    GError *failed = NULL;
+
+    if (!disposable)
+        return NULL;
+    if (gk_run_start (disposable, job, &failed))
+        return g_steal_pointer (&disposable);
+    gk_run_abandon (disposable, &failed);
+    g_propagate_error (error, failed);
+    return NULL;
 }
 
 void
@@ -89,27 +113,16 @@ gk_run_record_end (GkDisposable *disposable, GkRunEnd end, int code, const char 
     gk_disposable_record (disposable, "ended", members);
 }
 
-/* The report is worth having also where it cannot be written. */
-static JsonObject *
-report_of (GkDisposable *disposable, GError **error)
-{
-    g_autoptr (GError) local = NULL;
-    JsonObject *report = gk_report_build (disposable->folder, error);
-
-    if (report && !gk_report_save (report, disposable->folder, &local))
-        g_warning ("run %s: %s", disposable->id, local->message);
-    return report;
-}
-
 JsonObject *
 gk_run_close (GkDisposable *disposable, gboolean keep, GError **error)
 {
     gk_disposable_set_watch (disposable, NULL);
-    if (keep)
-        gk_disposable_keep (disposable, "its owner has not removed it");
-    else
+    if (!keep) {
         gk_dispose (disposable);
-    return report_of (disposable, error);
+        return gk_report_read (disposable->folder, error);
+    }
+    gk_disposable_end_use (disposable);
+    return gk_report_build (disposable->folder, error);
 }
 
 void

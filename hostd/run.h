@@ -22,6 +22,7 @@ typedef enum {
     GK_RUN_TIMEOUT,     /* the time to watch was over */
     GK_RUN_CANCELLED,   /* the caller, or its connection, ended it */
     GK_RUN_SHUT_DOWN,   /* the guest is no more */
+    GK_RUN_EXPIRED,     /* its lease is over */
     GK_RUN_FAILED,      /* genkan could not do it: see the message */
     GK_RUN_INTERRUPTED, /* genkand was ended in the middle of it */
 } GkRunEnd;
@@ -33,8 +34,11 @@ typedef enum {
  */
 GkDisposable *gk_run_new (GkHost *host, const GkRunWish *wish, GkJob *job, GError **error);
 
-/* Boots it and enters running. */
+/* Gets it a machine and enters running. */
 gboolean gk_run_start (GkDisposable *disposable, GkJob *job, GError **error);
+
+/* Both; nothing lives where it fails. */
+GkDisposable *gk_run_begin (GkHost *host, const GkRunWish *wish, GkJob *job, GError **error);
 
 /* Records how long the use itself took; @begun: g_get_monotonic_time() at its beginning. */
 void gk_run_record_used (GkDisposable *disposable, gint64 begun);
@@ -44,9 +48,9 @@ void gk_run_record_end (GkDisposable *disposable, GkRunEnd end, int code, const 
 
 /**
  * gk_run_close:
- * @keep: leave the VM running, for @why
+ * @keep: leave the VM running
  *
- * Disposes of it, unless it is kept. Returns: (transfer full): the report, or %NULL with @error set
+ * Ends the use that gk_run_new() began, and disposes of it, unless it is kept. Returns: (transfer full): the report, or %NULL with @error set
  */
 JsonObject *gk_run_close (GkDisposable *disposable, gboolean keep, GError **error);
 

@@ -5,7 +5,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "hostd/api/error.h"
-#include "hostd/dispose.h"
+#include "hostd/aftermath.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,7 @@ admit (GkDisposable *disposable, GkPassed *passed, GError **error)
     g_autofree char *name = NULL, *path = NULL;
     JsonObject *result;
 
-    if (!gk_airlock_admit (disposable->folder, passed, &name, error))
+    if (!gk_airlock_admit (disposable->machine->folder, passed, &name, error))
         return NULL;
     path = g_build_filename ("/genkan/inbound", name, NULL);
     result = describe (passed);
@@ -123,7 +123,8 @@ gk_get_run (GkJob *job, gpointer data, GError **error)
     gk_job_progress (job, 255, "taking the file out");
     if (!gk_disposable_use (transfer->disposable, error))
         return NULL;
-    passed = gk_airlock_take (transfer->disposable->folder, &host->scanners, transfer->name,
+    passed = gk_airlock_take (transfer->disposable->machine->folder, transfer->disposable->folder,
+                              &host->scanners, transfer->name,
                               MIN (host->config->file_size, host->config->outbound_size),
                               gk_job_cancellable (job), error);
     if (passed)

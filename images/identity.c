@@ -12,7 +12,8 @@
 
 enum { IDENTITY_MAX = 4096 };
 
-static const char *const sealed[] = { "disk.qcow2", "vmlinuz", "initrd.img", "manifest.json" };
+const char *const gk_identity_image[] = { "disk.qcow2", "vmlinuz", "initrd.img", "manifest.json",
+                                          NULL };
 
 static void
 append (GString *text, const char *name, const struct stat *st)
@@ -37,15 +38,15 @@ stat_sealed (int folder, const char *name, struct stat *ret, GError **error)
 }
 
 gboolean
-gk_identity_write (int folder, GError **error)
+gk_identity_write (int folder, const char *const *files, GError **error)
 {
     g_autoptr (GString) text = g_string_new (NULL);
     struct stat st;
 
-    for (gsize i = 0; i < G_N_ELEMENTS (sealed); i++) {
-        if (!stat_sealed (folder, sealed[i], &st, error))
+    for (guint i = 0; files[i]; i++) {
+        if (!stat_sealed (folder, files[i], &st, error))
             return FALSE;
-        append (text, sealed[i], &st);
+        append (text, files[i], &st);
     }
     return gk_file_replace (folder, IDENTITY, text->str, text->len, 0444, error);
 }
@@ -58,7 +59,7 @@ changed (GError **error, const char *name, const char *how)
 }
 
 gboolean
-gk_identity_check (int folder, GError **error)
+gk_identity_check (int folder, const char *const *files, GError **error)
 {
     g_autoptr (GBytes) bytes = gk_file_read (folder, IDENTITY, IDENTITY_MAX, NULL);
     g_auto (GStrv) lines = NULL;
@@ -67,17 +68,17 @@ gk_identity_check (int folder, GError **error)
     if (!bytes)
         return changed (error, IDENTITY, "cannot be read");
     lines = g_strsplit (g_bytes_get_data (bytes, NULL), "\n", -1);
-    if (g_strv_length (lines) != G_N_ELEMENTS (sealed) + 1)
+    if (g_strv_length (lines) != g_strv_length ((char **) files) + 1)
         return changed (error, IDENTITY, "is not as it was written");
-    for (gsize i = 0; i < G_N_ELEMENTS (sealed); i++) {
+    for (guint i = 0; files[i]; i++) {
         g_autoptr (GString) now = g_string_new (NULL);
 
-        if (!stat_sealed (folder, sealed[i], &st, NULL))
-            return changed (error, sealed[i], "is gone");
-        append (now, sealed[i], &st);
+        if (!stat_sealed (folder, files[i], &st, NULL))
+            return changed (error, files[i], "is gone");
+        append (now, files[i], &st);
         g_string_truncate (now, now->len - 1);
         if (!g_str_equal (now->str, lines[i]))
-            return changed (error, sealed[i], "was touched after it was sealed");
+            return changed (error, files[i], "was touched after it was sealed");
     }
     return TRUE;
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether a sealed image's files are the ones that were sealed, told without reading them: by inode,
- * size, mtime and ctime, of which no program can set the last. Within the image library; any thread. */
+/* Whether sealed files are the ones that were sealed, told without reading them: by inode, size, mtime
+ * and ctime, of which no program can set the last. What was sealed stands in the file `identity`
+ * beside them. Any thread. */
 #pragma once
 
 #include <glib.h>
 
-/* Writes `identity` for the image in @folder, whose other files are all there and stay as they are. */
-gboolean gk_identity_write (int folder, GError **error);
+/* The files of a golden image; ends with a NULL. */
+extern const char *const gk_identity_image[];
+
+/* Writes `identity` for @files (NULL-terminated) in @folder, which are all there and stay as they are. */
+gboolean gk_identity_write (int folder, const char *const *files, GError **error);
 
 /* Errors: GK_IMAGE_ERROR_CHANGED, naming the file. */
-gboolean gk_identity_check (int folder, GError **error);
+gboolean gk_identity_check (int folder, const char *const *files, GError **error);

@@ -273,7 +273,7 @@ gk_image_check (GkImage *image, GError **error)
                      image->name, image->version, image->folder);
         return FALSE;
     }
-    return gk_identity_check (dir, error) || tell_changed (image, error);
+    return gk_identity_check (dir, gk_identity_image, error) || tell_changed (image, error);
 }
 
 static gboolean

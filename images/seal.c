@@ -114,5 +114,5 @@ gk_seal (GkBuilding *building, GError **error)
     manifest = describe (building, files);
     text = gk_json_text (manifest, TRUE);
     return gk_file_replace (building->dir, "manifest.json", text, strlen (text), 0444, error) &&
-           gk_identity_write (building->dir, error);
+           gk_identity_write (building->dir, gk_identity_image, error);
 }

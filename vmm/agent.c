@@ -118,15 +118,12 @@ gk_agent_exec_status (GkVm *vm, gint64 pid, GkAgentExit *ret, GError **error)
 }
 
 gboolean
-gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms, GCancellable *cancellable,
-              GkAgentExit *ret, GError **error)
+gk_agent_wait (GkVm *vm, gint64 pid, const char *what, guint timeout_ms, GCancellable *cancellable,
+               GkAgentExit *ret, GError **error)
 {
     gint64 deadline = g_get_monotonic_time () + (gint64) timeout_ms * 1000;
     guint pause_ms = FIRST_PAUSE_MS;
-    gint64 pid = 0;
 
-    if (!gk_agent_exec (vm, argv, TRUE, &pid, error))
-        return FALSE;
     for (;;) {
         g_auto (GkAgentExit) now = { 0 };
 
@@ -139,7 +136,7 @@ gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms, GCancellable 
             return TRUE;
         }
         if (g_get_monotonic_time () >= deadline) {
-            g_autofree char *shown = gk_escape (argv[0], -1);
+            g_autofree char *shown = gk_escape (what, -1);
 
             g_set_error (error, GK_VMM_ERROR, GK_VMM_ERROR_TIMED_OUT,
                          "'%s' has not ended in %s after %u ms", shown, vm->name, timeout_ms);
@@ -148,6 +145,16 @@ gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms, GCancellable 
         gk_pause (pause_ms, cancellable);
         pause_ms = MIN (pause_ms * 2, LONGEST_PAUSE_MS);
     }
+}
+
+gboolean
+gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms, GCancellable *cancellable,
+              GkAgentExit *ret, GError **error)
+{
+    gint64 pid = 0;
+
+    return gk_agent_exec (vm, argv, TRUE, &pid, error) &&
+           gk_agent_wait (vm, pid, argv[0], timeout_ms, cancellable, ret, error);
 }
 
 gboolean

@@ -9,6 +9,7 @@
 #include "hostd/command.h"
 #include "hostd/dispose.h"
 #include "hostd/doctor.h"
+#include "hostd/machine/pool.h"
 #include "hostd/open.h"
 #include "hostd/registry.h"
 #include "hostd/report.h"
@@ -84,19 +85,13 @@ static JsonObject *
 run_new (GkJob *job, gpointer data, GError **error)
 {
     New *wish = data;
-    g_autoptr (GkDisposable) disposable = gk_run_new (wish->host, &wish->wish, job, error);
-    GError *failed = NULL;
+    g_autoptr (GkDisposable) disposable = gk_run_begin (wish->host, &wish->wish, job, error);
 
     if (!disposable)
         return NULL;
-    if (gk_run_start (disposable, job, &failed)) {
-        gk_disposable_set_watch (disposable, NULL);
-        gk_disposable_keep (disposable, "its owner has not removed it");
-        return gk_disposable_to_json (disposable);
-    }
-    gk_run_abandon (disposable, &failed);
-    g_propagate_error (error, failed);
-    return NULL;
+    gk_disposable_set_watch (disposable, NULL);
+    gk_disposable_end_use (disposable);
+    return gk_disposable_to_json (disposable);
 }
 
 static gboolean
@@ -106,6 +101,7 @@ call_new (GkCall *call, GError **error)
     New *wish = g_new0 (New, 1);
 
     wish->host = call->host;
+    wish->wish.keep = TRUE;
     g_variant_get (call->parameters, "(@a{sv})", &options);
     if (gk_call_read_wish (call, options, &wish->wish, error))
         return gk_reply_job (call, run_new, wish, new_free, error);
@@ -116,23 +112,19 @@ call_new (GkCall *call, GError **error)
 static JsonObject *
 run_revert (GkJob *job, gpointer data, GError **error)
 {
-    return gk_revert (data, job, error) ? gk_disposable_to_json (data) : NULL;
+    gboolean ok;
+
+    gk_disposable_begin_use (data);
+    ok = gk_revert (data, job, error);
+    gk_disposable_end_use (data);
+    return ok ? gk_disposable_to_json (data) : NULL;
 }
 
 static JsonObject *
 run_remove (GkJob *job, gpointer data, GError **error)
 {
-    GkDisposable *disposable = data;
-
-    gk_disposable_stop_watch (disposable);
     gk_job_progress (job, 255, "removing the VM");
-    gk_dispose (disposable);
-    if (gk_disposable_state (disposable) == GK_DISPOSABLE_CLOSED)
-        return gk_disposable_to_json (disposable);
-    g_set_error (error, GK_API_ERROR, GK_API_ERROR_FAILED,
-                 "something of '%s' could not be removed: see genkand's log, then try again",
-                 disposable->name);
-    return NULL;
+    return gk_dispose_behind (data, error) ? gk_disposable_to_json (data) : NULL;
 }
 
 static gboolean
@@ -291,6 +283,19 @@ call_list (GkCall *call, GError **error)
     return gk_reply_array (call, all);
 }
 
+static void
+describe_machine (GkDisposable *disposable, JsonObject *description)
+{
+    g_autoptr (GkMachine) machine = gk_disposable_machine (disposable);
+
+    if (!machine)
+        return;
+    json_object_set_string_member (description, "machine", machine->id);
+    json_object_set_string_member (description, "mac", machine->mac);
+    json_object_set_string_member (description, "domain_uuid", machine->uuid);
+    gk_json_set_text (description, "warm_digest", machine->warm ? machine->warm->digest : NULL);
+}
+
 static gboolean
 call_show (GkCall *call, GError **error)
 {
@@ -305,8 +310,7 @@ call_show (GkCall *call, GError **error)
     description = gk_disposable_to_json (disposable);
     json_object_set_string_member (description, "image_digest", disposable->image->digest);
     json_object_set_string_member (description, "policy_digest", disposable->policy_digest);
-    json_object_set_string_member (description, "mac", disposable->mac);
-    json_object_set_string_member (description, "domain_uuid", disposable->uuid);
+    describe_machine (disposable, description);
     return gk_reply_object (call, description);
 }
 
@@ -345,6 +349,12 @@ call_image_build (GkCall *call, GError **error)
 }
 
 static gboolean
+call_image_warm (GkCall *call, GError **error)
+{
+    return reply_image_job (call, gk_image_warm_run, error);
+}
+
+static gboolean
 call_image_verify (GkCall *call, GError **error)
 {
     return reply_image_job (call, gk_image_verify_run, error);
@@ -377,6 +387,7 @@ call_image_remove (GkCall *call, GError **error)
     if (!check_unused (call->host, reference, error) ||
         !gk_image_remove (call->host->state_dir, reference, error))
         return FALSE;
+    gk_warm_sweep (call->host);
     g_dbus_method_invocation_return_value (call->invocation, NULL);
     return TRUE;
 }
@@ -404,6 +415,12 @@ call_image_show (GkCall *call, GError **error)
     g_variant_get (call->parameters, "(&s)", &reference);
     image = gk_image_load (call->host->state_dir, reference, error);
     return image && gk_reply_object (call, gk_image_to_json (image));
+}
+
+static gboolean
+call_pool (GkCall *call, GError **error)
+{
+    return gk_reply_array (call, gk_pool_to_json (call->host->pool));
 }
 
 static JsonObject *
@@ -437,10 +454,12 @@ static const struct {
     { "Show",        call_show        },
     { "Report",      call_report      },
     { "ImageBuild",  call_image_build },
+    { "ImageWarm",   call_image_warm  },
     { "ImageVerify", call_image_verify},
     { "ImageRemove", call_image_remove},
     { "ImageList",   call_image_list  },
     { "ImageShow",   call_image_show  },
+    { "Pool",        call_pool        },
     { "Doctor",      call_doctor      },
 };
 

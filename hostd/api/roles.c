@@ -26,10 +26,12 @@ static const struct {
     { "Show",        GK_ROLE_ANALYST},
     { "Report",      GK_ROLE_ANALYST},
     { "ImageBuild",  GK_ROLE_BUILDER},
+    { "ImageWarm",   GK_ROLE_BUILDER},
     { "ImageVerify", GK_ROLE_BUILDER},
     { "ImageRemove", GK_ROLE_BUILDER},
     { "ImageList",   GK_ROLE_ANALYST},
     { "ImageShow",   GK_ROLE_ANALYST},
+    { "Pool",        GK_ROLE_ANALYST},
     { "Doctor",      GK_ROLE_ANALYST},
 };
 

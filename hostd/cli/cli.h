@@ -25,7 +25,7 @@ typedef struct _GkVerb {
 
 extern const GkVerb gk_verb_open, gk_verb_run, gk_verb_new, gk_verb_ls, gk_verb_show,
     gk_verb_revert, gk_verb_rm, gk_verb_put, gk_verb_get, gk_verb_triage, gk_verb_image,
-    gk_verb_report, gk_verb_doctor;
+    gk_verb_report, gk_verb_pool, gk_verb_doctor;
 
 /**
  * gk_cli_parse:

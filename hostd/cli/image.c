@@ -78,6 +78,23 @@ build (GkCli *cli, const char *word, GError **error)
 }
 
 static int
+warm (GkCli *cli, const char *word, GError **error)
+{
+    GkClientCall call = { "ImageWarm", g_variant_new ("(s)", word), -1 };
+    g_autoptr (JsonObject) result = gk_client_job (cli, &call, error);
+
+    if (!result)
+        return 1;
+    if (cli->json)
+        gk_cli_print_object (result);
+    else
+        printf ("%s is warm: %" G_GINT64_FORMAT " MB, %s\n", gk_json_string (result, "image", "?"),
+                gk_json_int (result, "bytes", 0) / 1000000,
+                gk_json_bool (result, "made", FALSE) ? "made now" : "as it was");
+    return 0;
+}
+
+static int
 verify (GkCli *cli, const char *word, GError **error)
 {
     GkClientCall call = { "ImageVerify", g_variant_new ("(s)", word), -1 };
@@ -117,6 +134,7 @@ static const struct {
     { "show",   1, show  },
     { "rm",     1, rm    },
     { "verify", 1, verify},
+    { "warm",   1, warm  },
 };
 
 static int
@@ -128,14 +146,15 @@ run (GkCli *cli, int argc, char **argv, GError **error)
         if (g_str_equal (parts[i].name, argv[1]) && argc == parts[i].words + 2)
             return parts[i].run (cli, argv[2], error);
     g_set_error_literal (error, GK_API_ERROR, GK_API_ERROR_USAGE,
-                         "usage: genkan image build RECIPE | ls | show IMAGE | verify IMAGE | rm "
+                         "usage: genkan image build RECIPE | ls | show IMAGE | warm IMAGE | "
+                         "verify IMAGE | rm "
                          "IMAGE:VERSION");
     return 2;
 }
 
 const GkVerb gk_verb_image = { "image",
-                               "build|ls|show|verify|rm …",
-                               "Build and look at golden images",
+                               "build|ls|show|warm|verify|rm …",
+                               "Build, warm and look at golden images",
                                "genkan image build debian-wine",
                                1,
                                2,

@@ -156,6 +156,38 @@ print_outbound (Page *page, JsonArray *files)
 }
 
 static void
+print_time (Page *page, JsonObject *started, JsonObject *ms)
+{
+    static const struct {
+        const char *via, *words;
+    } ways[] = {
+        {"pool",  "a VM that was held ready"},
+        { "warm", "a VM cloned warm"        },
+        { "cold", "a VM booted cold"        },
+    };
+    const char *words = "the VM";
+    g_autofree char *took = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
+        if (g_str_equal (gk_json_string (started, "via", ""), ways[i].via))
+            words = ways[i].words;
+    took = g_strdup_printf ("%.1f s to %s, %.1f s in it", gk_json_double (ms, "claim", 0) / 1000,
+                            words, gk_json_double (ms, "command", 0) / 1000);
+    field (page, "time", took);
+}
+
+static void
+print_limits (Page *page, JsonArray *limits)
+{
+    for (guint i = 0; limits && i < json_array_get_length (limits); i++) {
+        JsonObject *limit = gk_json_element (limits, i);
+
+        message (page, "limit", gk_json_string (limit, "limit", "?"),
+                 gk_json_string (limit, "what", NULL));
+    }
+}
+
+static void
 print_run (Page *page, JsonObject *report)
 {
     JsonObject *image = gk_json_object (report, "image"),
@@ -169,13 +201,9 @@ print_run (Page *page, JsonObject *report)
     field (page, "run", gk_json_string (report, "run", "?"));
     field (page, "image", image_text);
     field (page, "policy", gk_json_string (policy, "name", "?"));
-    if (ms) {
-        g_autofree char *took = g_strdup_printf ("%.1f s to the booted VM, %.1f s in it",
-                                                 (double) gk_json_int (ms, "claim", 0) / 1000,
-                                                 (double) gk_json_int (ms, "command", 0) / 1000);
-
-        field (page, "time", took);
-    }
+    if (ms)
+        print_time (page, gk_json_object (report, "started"), ms);
+    print_limits (page, gk_json_array (report, "limits"));
     if (ended)
         message (page, "ended", gk_json_string (ended, "by", "?"),
                  gk_json_string (ended, "message", NULL));

@@ -81,9 +81,9 @@ compare_paths (gconstpointer a, gconstpointer b)
 }
 
 GPtrArray *
-gk_airlock_list (const char *folder, guint most, guint *ret_refused, GError **error)
+gk_airlock_list (const char *share, guint most, guint *ret_refused, GError **error)
 {
-    g_autofree char *path = g_build_filename (folder, "outbound", NULL);
+    g_autofree char *path = g_build_filename (share, "outbound", NULL);
     int dir = gk_open_dir (path, error);
     Walk walk = { .most = most };
 

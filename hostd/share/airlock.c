@@ -220,9 +220,9 @@ is_plain_path (const char *path)
 }
 
 static int
-open_in_drop_box (const char *folder, const char *name, guint64 max, GError **error)
+open_in_drop_box (const char *share, const char *name, guint64 max, GError **error)
 {
-    g_autofree char *path = g_build_filename (folder, "outbound", NULL);
+    g_autofree char *path = g_build_filename (share, "outbound", NULL);
     gk_autofd int dir = gk_open_dir (path, error), fd = -1;
 
     if (dir < 0)
@@ -242,10 +242,10 @@ open_in_drop_box (const char *folder, const char *name, guint64 max, GError **er
 }
 
 GkPassed *
-gk_airlock_take (const char *folder, const GkScannerConfig *scanners, const char *name, guint64 max,
-                 GCancellable *cancellable, GError **error)
+gk_airlock_take (const char *share, const char *folder, const GkScannerConfig *scanners,
+                 const char *name, guint64 max, GCancellable *cancellable, GError **error)
 {
-    gk_autofd int fd = open_in_drop_box (folder, name, max, error);
+    gk_autofd int fd = open_in_drop_box (share, name, max, error);
     GkPassed *passed =
         fd < 0 ? NULL : pass (folder, "out", scanners, fd, name, max, cancellable, error);
 
@@ -274,9 +274,9 @@ link_fit (int fd, int dir, const char *claimed, char **ret_guest_name, GError **
  * read it (0444), evidence is root's alone (0400), and both are modes of the inode. And whoever
  * breaks out through virtiofsd still does not hold the evidence's inode. */
 static gboolean
-admit (const char *folder, const GkPassed *passed, char **ret_guest_name, GError **error)
+admit (const char *share, const GkPassed *passed, char **ret_guest_name, GError **error)
 {
-    g_autofree char *path = g_build_filename (folder, "inbound", NULL), *sha256 = NULL;
+    g_autofree char *path = g_build_filename (share, "inbound", NULL), *sha256 = NULL;
     gk_autofd int from = open (passed->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     gk_autofd int dir = -1, copy = -1;
 
@@ -297,9 +297,9 @@ admit (const char *folder, const GkPassed *passed, char **ret_guest_name, GError
 }
 
 gboolean
-gk_airlock_admit (const char *folder, const GkPassed *passed, char **ret_guest_name, GError **error)
+gk_airlock_admit (const char *share, const GkPassed *passed, char **ret_guest_name, GError **error)
 {
-    if (admit (folder, passed, ret_guest_name, error))
+    if (admit (share, passed, ret_guest_name, error))
         return TRUE;
     advise (error, on_copying);
     label (error, "show in the guest", passed->name);

@@ -40,23 +40,25 @@ GkPassed *gk_airlock_bring (const char *folder, const GkScannerConfig *scanners,
  * gk_airlock_admit:
  * @ret_guest_name: (out): the name it got in the guest
  *
- * Shows a brought file in `<folder>/inbound/` under its name made fit for the guest (a Windows or
+ * Shows a brought file in `<share>/inbound/` under its name made fit for the guest (a Windows or
  * Linux file name of printable characters, its ending kept; never over an existing one).
  */
-gboolean gk_airlock_admit (const char *folder, const GkPassed *passed, char **ret_guest_name,
+gboolean gk_airlock_admit (const char *share, const GkPassed *passed, char **ret_guest_name,
                            GError **error);
 
 /**
  * gk_airlock_take:
- * @name: relative path in `<folder>/outbound/`, as asked for by the user
+ * @share: whose `outbound/` is the drop box
+ * @folder: whose `evidence/out/` gets the copy
+ * @name: relative path in the drop box, as asked for by the user
  *
  * Takes a file from the drop box: opened beneath it, checked to be plain, copied with the cap,
  * judged. G_IO_ERROR_NOT_FOUND where there is none.
  */
-GkPassed *gk_airlock_take (const char *folder, const GkScannerConfig *scanners, const char *name,
-                           guint64 max, GCancellable *cancellable, GError **error);
+GkPassed *gk_airlock_take (const char *share, const char *folder, const GkScannerConfig *scanners,
+                           const char *name, guint64 max, GCancellable *cancellable, GError **error);
 
 /* Returns: (transfer full) (element-type utf8): relative paths of what is in the drop box, at most
  * @most of them and 16 levels deep; @ret_refused (nullable): how many entries were not plain files
  * or past the limits. Names are the guest's: escape them. */
-GPtrArray *gk_airlock_list (const char *folder, guint most, guint *ret_refused, GError **error);
+GPtrArray *gk_airlock_list (const char *share, guint most, guint *ret_refused, GError **error);

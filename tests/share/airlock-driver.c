@@ -105,8 +105,8 @@ static JsonObject *
 take (char **arguments, GError **error)
 {
     GkScannerConfig config = scanners ();
-    g_autoptr (GkPassed) passed =
-        gk_airlock_take (arguments[0], &config, arguments[1], number (arguments[2]), NULL, error);
+    g_autoptr (GkPassed) passed = gk_airlock_take (
+        arguments[0], arguments[0], &config, arguments[1], number (arguments[2]), NULL, error);
 
     return passed_to_json (passed);
 }
@@ -124,8 +124,8 @@ race (char **arguments, GError **error)
 
     while ((taken + refused < tries || MIN (taken, refused) < tries / 20) &&
            g_get_monotonic_time () < deadline) {
-        g_autoptr (GkPassed) passed =
-            gk_airlock_take (arguments[0], &config, arguments[1], 1 << 20, NULL, NULL);
+        g_autoptr (GkPassed) passed = gk_airlock_take (arguments[0], arguments[0], &config,
+                                                       arguments[1], 1 << 20, NULL, NULL);
         g_autofree char *text = NULL;
 
         if (passed && g_file_get_contents (passed->path, &text, NULL, NULL)) {

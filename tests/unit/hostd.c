@@ -211,7 +211,7 @@ test_report_is_the_ledger (Folder *folder, gconstpointer data)
     outbound = gk_json_array (report, "outbound");
     g_assert_cmpuint (json_array_get_length (outbound), ==, 1);
     g_assert_cmpstr (gk_json_string (gk_json_element (outbound, 0), "state", ""), ==, "released");
-    g_assert_cmpint (gk_json_int (ms, "total", 0), ==, 115);
+    g_assert_cmpfloat (gk_json_double (ms, "total", 0), ==, 115);
     g_assert_cmpint (gk_json_int (report, "exit", 0), ==, 7);
     g_assert_true (gk_json_bool (report, "golden_unchanged", FALSE));
 }

@@ -262,7 +262,7 @@ seal_image (State *state, const char *name, const char *version, const char *bui
     json_object_set_object_member (manifest, "files", described);
     text = gk_json_text (manifest, TRUE);
     put (folder, "manifest.json", text);
-    g_assert_true (gk_identity_write (dir, &error));
+    g_assert_true (gk_identity_write (dir, gk_identity_image, &error));
     g_assert_no_error (error);
     return g_steal_pointer (&folder);
 }
@@ -469,13 +469,17 @@ test_overlay (State *state, gconstpointer data)
 
     g_assert_true (g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
                                  NULL, NULL, NULL));
-    g_assert_true (gk_identity_write (dir, NULL));
+    g_assert_true (gk_identity_write (dir, gk_identity_image, NULL));
     image = gk_image_load (state->path, "tiny", NULL);
-    path = gk_overlay_create (image, state->path, (uid_t) -1, (gid_t) -1, &error);
+    path = gk_overlay_create (
+        image, &(GkOverlaySpec) { .folder = state->path, .uid = (uid_t) -1, .gid = (gid_t) -1 },
+        &error);
     g_assert_no_error (error);
     g_assert_cmpint (stat (path, &st), ==, 0);
     g_assert_cmpuint (st.st_mode & 07777, ==, 0600);
-    again = gk_overlay_create (image, state->path, (uid_t) -1, (gid_t) -1, &error);
+    again = gk_overlay_create (
+        image, &(GkOverlaySpec) { .folder = state->path, .uid = (uid_t) -1, .gid = (gid_t) -1 },
+        &error);
     g_assert_null (again);
     g_assert_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS);
     g_assert_cmpint (access (path, F_OK), ==, 0);
@@ -488,7 +492,9 @@ expect_no_overlay (State *state, GkImage *image, GkImageError code)
     g_autofree char *path = g_build_filename (state->path, "overlay.qcow2", NULL);
     g_autoptr (GError) error = NULL;
 
-    g_assert_null (gk_overlay_create (image, state->path, (uid_t) -1, (gid_t) -1, &error));
+    g_assert_null (gk_overlay_create (
+        image, &(GkOverlaySpec) { .folder = state->path, .uid = (uid_t) -1, .gid = (gid_t) -1 },
+        &error));
     g_assert_error (error, GK_IMAGE_ERROR, (int) code);
     g_assert_cmpint (access (path, F_OK), <, 0);
 }
@@ -515,7 +521,9 @@ test_overlay_fails_whole (State *state, gconstpointer data)
     g_autoptr (GkImage) image = gk_image_load (state->path, "tiny", NULL);
     g_autoptr (GError) error = NULL;
 
-    g_assert_null (gk_overlay_create (image, state->path, (uid_t) -1, (gid_t) -1, &error));
+    g_assert_null (gk_overlay_create (
+        image, &(GkOverlaySpec) { .folder = state->path, .uid = (uid_t) -1, .gid = (gid_t) -1 },
+        &error));
     g_assert_error (error, G_IO_ERROR, G_IO_ERROR_FAILED);
     g_assert_cmpint (access (path, F_OK), <, 0);
 }

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/escape.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "hostd/bridge/tap.h"
+#include "hostd/machine/machine.h"
+#include "hostd/machine/shape.h"
+#include "hostd/share/exports.h"
+#include "images/overlay.h"
+#include "vmm/accelerator.h"
+#include "vmm/agent.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define GUEST_UNIQUE "/usr/lib/genkan/guest-unique"
+
+enum { AGENT_TIMEOUT_MS = 20000, UNIQUE_TIMEOUT_MS = 60000, SEED_BYTES = 32, SAID_MOST = 300 };
+
+/* How to make the machine's overlay. Of all users, QEMU's alone may pass through to it. */
+static gboolean
+prepare_overlay (GkMachine *machine, GkOverlaySpec *ret, GError **error)
+{
+    g_autofree char *machines = g_path_get_dirname (machine->folder);
+
+    ret->folder = machine->folder;
+    ret->length = machine->overlay_length;
+    if (!gk_vmm_qemu_owner (machine->host->vmm, &ret->uid, &ret->gid, error))
+        return FALSE;
+    return chown (machines, 0, ret->gid) == 0 ||
+           gk_set_errno (error, errno, "cannot set the group of %s", machines);
+}
+
+static gboolean
+note_overlay (GkMachine *machine, char *path, GError **error)
+{
+    struct stat st;
+
+    machine->overlay = path;
+    if (!path)
+        return FALSE;
+    if (lstat (path, &st) < 0)
+        return gk_set_errno (error, errno, "cannot stat %s", path);
+    machine->overlay_inode = st.st_ino;
+    return TRUE;
+}
+
+/* Fills in what is this machine's own; the strings are borrowed. */
+static void
+describe (GkMachine *machine, const char *name, const char *console, GkDomainSpec *spec)
+{
+    const GkConfig *config = machine->host->config;
+
+    spec->name = name;
+    spec->uuid = machine->uuid;
+    spec->id = machine->id;
+    spec->instance = machine->host->instance;
+    spec->overlay = machine->overlay;
+    spec->warm_disk = machine->warm ? machine->warm->disk : NULL;
+    spec->serial_log = console;
+    spec->limits = (GkDomainLimits) {
+        .cpu_shares = config->cpu_shares,
+        .cpu_percent = config->cpu_percent,
+        .overlay_bytes = machine->overlay_length,
+        .disk_bytes_per_s = config->disk_bytes_per_s,
+        .disk_ops_per_s = config->disk_ops_per_s,
+    };
+}
+
+static gboolean
+start (GkMachine *machine, GkJob *job, GError **error)
+{
+    GkHost *host = machine->host;
+    g_auto (GkAcceleration) acceleration = { 0 };
+    g_autofree char *name = g_strconcat ("genkan-", machine->id, NULL);
+    g_autofree char *console = g_build_filename (machine->folder, "console.log", NULL);
+    GkDomainSpec spec;
+
+    if (!gk_acceleration_find (gk_config_accelerator (host->config), host->state_dir,
+                               machine->image->kernel, gk_job_cancellable (job), &acceleration,
+                               error))
+        return FALSE;
+    spec = gk_machine_shape (machine->image, &acceleration);
+    describe (machine, name, console, &spec);
+    if (machine->warm)
+        machine->vm =
+            gk_vm_restore (host->vmm, &spec, machine->warm->memory, machine->folder, error);
+    else
+        machine->vm = gk_vm_start (host->vmm, &spec, error);
+    return machine->vm != NULL;
+}
+
+gboolean
+gk_machine_boot (GkMachine *machine, GkJob *job, GError **error)
+{
+    GkOverlaySpec overlay = { 0 };
+
+    if (!prepare_overlay (machine, &overlay, error) ||
+        !note_overlay (machine, gk_overlay_create (machine->image, &overlay, error), error))
+        return FALSE;
+    gk_job_progress (job, 4, "starting the VM");
+    if (!start (machine, job, error))
+        return FALSE;
+    gk_job_progress (job, 8, "waiting for the guest to boot");
+    return gk_vm_wait_agent (machine->vm, machine->host->config->boot_timeout * 1000,
+                             gk_job_cancellable (job), error);
+}
+
+gboolean
+gk_machine_clone (GkMachine *machine, GkWarm *warm, GkJob *job, GError **error)
+{
+    GkOverlaySpec overlay = { 0 };
+
+    machine->warm = gk_warm_ref (warm);
+    if (!gk_image_check (machine->image, error) || !gk_warm_check (warm, error) ||
+        !prepare_overlay (machine, &overlay, error) ||
+        !note_overlay (machine, gk_overlay_copy (warm->empty, &overlay, error), error))
+        return FALSE;
+    gk_job_progress (job, 10, "cloning the warm VM");
+    return !g_cancellable_set_error_if_cancelled (gk_job_cancellable (job), error) &&
+           start (machine, job, error);
+}
+
+static gboolean
+plug_nic (GkMachine *machine, GError **error)
+{
+    GkNicSpec nic = { .tap = machine->tap, .mac = machine->mac, .link_up = FALSE };
+
+    return gk_tap_create (machine->tap, error) && gk_vm_attach_nic (machine->vm, &nic, error);
+}
+
+static gboolean
+plug_share (GkMachine *machine, GError **error)
+{
+    static const struct {
+        const char *folder, *tag;
+    } halves[] = {
+        {"inbound.export", "inbound" },
+        { "outbound",      "outbound"},
+    };
+    GkExportLimits limits = { .outbound_bytes = machine->host->config->outbound_size };
+
+    if (!gk_exports_create (machine->folder, &limits, error))
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS (halves); i++) {
+        g_autofree char *folder = g_build_filename (machine->folder, halves[i].folder, NULL);
+        GkExportSpec spec = { .folder = folder, .tag = halves[i].tag };
+
+        if (!gk_vm_attach_export (machine->vm, &spec, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static char *
+nanoseconds_now (void)
+{
+    return g_strdup_printf ("%" G_GINT64_FORMAT "000", g_get_real_time ());
+}
+
+/* An agent whose guest has just been restored may take a moment to be seen by libvirt. */
+static gboolean
+exec_patiently (GkMachine *machine, const char *const *argv, GkJob *job, gint64 *ret_pid,
+                GError **error)
+{
+    g_autoptr (GError) local = NULL;
+
+    if (gk_agent_exec (machine->vm, argv, TRUE, ret_pid, &local))
+        return TRUE;
+    if (!g_error_matches (local, GK_VMM_ERROR, GK_VMM_ERROR_AGENT)) {
+        g_propagate_error (error, g_steal_pointer (&local));
+        return FALSE;
+    }
+    return gk_vm_wait_agent (machine->vm, AGENT_TIMEOUT_MS, gk_job_cancellable (job), error) &&
+           gk_agent_exec (machine->vm, argv, TRUE, ret_pid, error);
+}
+
+static gboolean
+begin_unique (GkMachine *machine, GkJob *job, gint64 *ret_pid, GError **error)
+{
+    g_autofree char *host_name = g_strconcat ("pc-", machine->id, NULL);
+    g_autofree char *guest_id = g_uuid_string_random ();
+    g_autofree char *now = nanoseconds_now ();
+    char seed[2 * SEED_BYTES + 1];
+    guint8 bytes[SEED_BYTES];
+    const char *const argv[] = { GUEST_UNIQUE, host_name,         guest_id,           now,
+                                 seed,         "/genkan/inbound", "/genkan/outbound", NULL };
+    char *to = guest_id;
+
+    if (getrandom (bytes, sizeof bytes, 0) != sizeof bytes)
+        return gk_set_errno (error, errno, "cannot get random numbers");
+    for (guint i = 0; i < SEED_BYTES; i++)
+        g_snprintf (seed + 2 * i, 3, "%02x", bytes[i]);
+    /* A machine id is a UUID without its dashes. */
+    for (const char *from = guest_id; *from; from++)
+        if (*from != '-')
+            *to++ = *from;
+    *to = '\0';
+    return exec_patiently (machine, argv, job, ret_pid, error);
+}
+
+static gboolean
+end_unique (GkMachine *machine, GkJob *job, gint64 pid, GError **error)
+{
+    g_auto (GkAgentExit) exit = { 0 };
+    g_autofree char *said = NULL;
+
+    if (!gk_agent_wait (machine->vm, pid, GUEST_UNIQUE, UNIQUE_TIMEOUT_MS, gk_job_cancellable (job),
+                        &exit, error))
+        return FALSE;
+    if (exit.code == 0)
+        return TRUE;
+    if (exit.err)
+        said = gk_escape (g_bytes_get_data (exit.err, NULL),
+                          (gssize) MIN (g_bytes_get_size (exit.err), SAID_MOST));
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                 GUEST_UNIQUE " in the guest exited with %d (%s): is the image made for genkan?",
+                 exit.code, said ? said : "");
+    return FALSE;
+}
+
+/* The guest's program waits for the devices, so that they are plugged in while it starts. */
+gboolean
+gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error)
+{
+    gint64 pid = 0;
+
+    gk_job_progress (job, 80, "attaching network and share");
+    return (!machine->warm || gk_vm_resume (machine->vm, error)) &&
+           begin_unique (machine, job, &pid, error) && plug_nic (machine, error) &&
+           plug_share (machine, error) && end_unique (machine, job, pid, error);
+}
+
+gboolean
+gk_machine_set_clock (GkMachine *machine, GkJob *job, GError **error)
+{
+    return gk_agent_set_time (machine->vm, error);
+}

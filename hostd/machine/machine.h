@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A machine: one VM with all that it holds on this host.
+ *
+ *   <state-dir>/machines/<id>/           0711: QEMU's user must pass through to the overlay
+ *     machine.json                       what it holds: written before the first of it is made, so that a
+ *                                        restart knows what to undo
+ *     overlay.qcow2  console.log
+ *     inbound/ inbound.export/ outbound/ the share (see share/exports.h)
+ *
+ * and, under names that follow from its id, a domain, a tap, and an entry of the policy bridge.
+ *
+ * A machine is brought up cold or cloned from a warm state, waits in the pool or not, serves one
+ * disposable for one of its lives (a revert gives it another machine), and is taken down. It never
+ * goes back: nobody gets what another has used.
+ *
+ * Reference-counted, since a disposable's machine may be killed while somebody talks to it. All else
+ * belongs to one thread at a time: who brings it up, then the holder of the disposable's `work`, then
+ * the reaper. Every call blocks: for worker threads. */
+#pragma once
+
+#include "hostd/host.h"
+#include "hostd/job.h"
+#include "hostd/machine/warm.h"
+#include "images/image.h"
+#include "vmm/vm.h"
+
+typedef struct {
+    gatomicrefcount refs;
+    GkHost *host;
+    char *id, *folder;
+    char *uuid, *tap, *mac;
+    char *overlay; /* absolute; NULL until it is made */
+    guint64 overlay_inode;
+    guint64 overlay_length; /* how long the overlay may get, bytes; 0: no limit */
+    GkImage *image;
+    GkWarm *warm; /* (nullable): the state that it was cloned from */
+    char *run;    /* (nullable): the disposable that it serves */
+    GkVm *vm;     /* NULL until it is started */
+} GkMachine;
+
+/* Makes the machine's folder and record, and nothing else. */
+GkMachine *gk_machine_new (GkHost *host, GkImage *image, GError **error);
+GkMachine *gk_machine_ref (GkMachine *machine);
+void gk_machine_unref (GkMachine *machine);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkMachine, gk_machine_unref)
+
+/**
+ * gk_machine_boot:
+ *
+ * Makes the overlay, starts the domain, waits for the guest agent: no network, no share. Errors:
+ * GK_VMM_ERROR, GK_IMAGE_ERROR. On failure, of this and of all that follow, what was made stays until
+ * gk_machine_take_down().
+ */
+gboolean gk_machine_boot (GkMachine *machine, GkJob *job, GError **error);
+
+/* The same from a warm state, without booting. */
+gboolean gk_machine_clone (GkMachine *machine, GkWarm *warm, GkJob *job, GError **error);
+
+/* Plugs in a NIC, its link down, and the empty share; then gives the guest what no other has (host
+ * name, machine id, random numbers), the time, and the share's mounts. */
+gboolean gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error);
+
+/* Sets the guest's clock, of a machine that was paused; this also tells whether its agent lives. */
+gboolean gk_machine_set_clock (GkMachine *machine, GkJob *job, GError **error);
+
+/**
+ * gk_machine_connect:
+ * @ret_address: (out): the guest's IPv4 address
+ *
+ * Policy before packets: the link goes up when the bridge has read its rules back.
+ */
+gboolean gk_machine_connect (GkMachine *machine, const char *policy, char **ret_address,
+                             GError **error);
+
+/* Writes down which disposable it serves from now on. */
+gboolean gk_machine_serve (GkMachine *machine, const char *run, GError **error);
+
+/* That golden disk and warm state are what was sealed, and that its overlay is the one that was made
+ * for it and stands on them. Errors: GK_IMAGE_ERROR_CHANGED. */
+gboolean gk_machine_check (GkMachine *machine, GError **error);
+
+/* When this returns, the guest can do no more. Milliseconds. Any thread. */
+gboolean gk_machine_kill (GkMachine *machine, GError **error);
+
+/* Takes away all that it holds, however far it came. Errors: what resists; it can be tried again, and
+ * the next start of genkand does. */
+gboolean gk_machine_take_down (GkMachine *machine, GError **error);
+
+/* The same for one whose genkand is no more, by the record in @folder. */
+gboolean gk_machine_take_down_leftover (GkHost *host, const char *folder, JsonObject *record,
+                                        GError **error);
+
+/* The record in @folder (machine.json), read back. Errors: G_IO_ERROR. */
+JsonObject *gk_machine_read_record (const char *folder, GError **error);

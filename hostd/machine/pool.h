@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The pool: machines cloned ahead of time, fitted out and paused, waiting to be claimed. They never had
+ * a network, a file or a user.
+ *
+ * One thread, the keeper, fills it to what genkand.conf says of each image (`[pool IMAGE]`), makes the
+ * warm states that this takes, and gives machines up where memory is short or their image has
+ * changed. It works when no claim is under way, so that filling slows nobody. Claims take what is
+ * ready and never wait for the keeper. Any thread. */
+#pragma once
+
+#include "hostd/machine/machine.h"
+#include "hostd/reaper.h"
+
+typedef struct _GkPool GkPool;
+
+/* Starts the keeper. @reaper gets what is given up. */
+GkPool *gk_pool_new (GkHost *host, GkReaper *reaper);
+
+/* Ends the keeper and gives up all that is ready. gk_pool_free() calls it, too. */
+void gk_pool_stop (GkPool *pool);
+void gk_pool_free (GkPool *pool);
+
+/* Returns: (transfer full) (nullable): a machine of this very image (by digest), paused */
+GkMachine *gk_pool_take (GkPool *pool, GkImage *image);
+
+/* Brackets the time in which somebody waits for a machine: the keeper keeps still. */
+void gk_pool_hold (GkPool *pool);
+void gk_pool_release (GkPool *pool);
+
+/* Gives ready machines up until they hold @bytes less of the guests' memory, or there are none.
+ * Returns: how many bytes less they hold */
+guint64 gk_pool_give_way (GkPool *pool, guint64 bytes, const char *why);
+
+/* The memory of the guests that are ready or being made, bytes. */
+guint64 gk_pool_memory (GkPool *pool);
+
+/* Has a warm state of @image made when there is time, or made anew where it was found broken. */
+void gk_pool_want_warm (GkPool *pool, GkImage *image);
+
+/* Returns: (transfer full): `[{image, version, ready, starting, min, max, memory_mib, claims, why}]` */
+JsonArray *gk_pool_to_json (GkPool *pool);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How a warm state is made. Whoever makes one of an image holds that image's lock, and works in a
+ * folder that no reader looks at. */
+#include "base/digest.h"
+#include "base/escape.h"
+#include "base/fd.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "hostd/machine/circumstances.h"
+#include "hostd/machine/machine.h"
+#include "hostd/machine/warm-folder.h"
+#include "images/identity.h"
+#include "images/overlay.h"
+#include "vmm/agent.h"
+#include "vmm/save-image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GUEST_WARM "/usr/lib/genkan/guest-warm"
+
+enum { WARM_TIMEOUT_MS = 300000, SAID_MOST = 300 };
+
+/* A state under way. */
+typedef struct {
+    GkHost *host;
+    GkImage *image;
+    GkJob *job;
+    char *home, *folder; /* the work folder */
+    char *final; /* where it will lie */
+} Making;
+
+static gboolean
+warm_up (GkMachine *machine, GkJob *job, GError **error)
+{
+    const char *const argv[] = { GUEST_WARM, NULL };
+    g_auto (GkAgentExit) exit = { 0 };
+    g_autofree char *said = NULL;
+
+    gk_job_progress (job, 40, "warming the guest up");
+    if (!gk_agent_run (machine->vm, argv, WARM_TIMEOUT_MS, gk_job_cancellable (job), &exit, error))
+        return FALSE;
+    if (exit.code == 0)
+        return TRUE;
+    if (exit.err)
+        said = gk_escape (g_bytes_get_data (exit.err, NULL),
+                          (gssize) MIN (g_bytes_get_size (exit.err), SAID_MOST));
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                 GUEST_WARM " in the guest exited with %d (%s): is the image made for genkan?",
+                 exit.code, said ? said : "");
+    return FALSE;
+}
+
+/* The overlay may lie on another file system than the state. */
+static gboolean
+move_file (const char *from, const char *to, GError **error)
+{
+    gk_autofd int in = -1, out = -1;
+
+    if (rename (from, to) == 0)
+        return TRUE;
+    if (errno != EXDEV)
+        return gk_set_errno (error, errno, "cannot move %s to %s", from, to);
+    in = open (from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    out = open (to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (in < 0 || out < 0)
+        return gk_set_errno (error, errno, "cannot copy %s to %s", from, to);
+    return gk_fd_copy (in, out, G_MAXINT64, NULL, NULL, NULL, error);
+}
+
+static gboolean
+save (Making *making, GkMachine *machine, GError **error)
+{
+    g_autofree char *raw = g_build_filename (making->folder, "raw", NULL);
+    g_autofree char *memory = g_build_filename (making->folder, "memory", NULL);
+    g_autofree char *disk = g_build_filename (making->folder, "disk.qcow2", NULL);
+    g_autofree char *empty = g_build_filename (making->folder, "empty.qcow2", NULL);
+    g_autofree char *final_disk = g_build_filename (making->final, "disk.qcow2", NULL);
+
+    gk_job_progress (making->job, 70, "saving its memory");
+    if (!gk_vm_save (machine->vm, raw, error) ||
+        !gk_save_image_strip (raw, memory, NULL, gk_job_cancellable (making->job), error))
+        return FALSE;
+    if (unlink (raw) < 0)
+        return gk_set_errno (error, errno, "cannot remove %s", raw);
+    return move_file (machine->overlay, disk, error) &&
+           gk_overlay_lay (final_disk, making->image->disk_size, empty, error);
+}
+
+static gboolean
+boot_and_save (Making *making, GkMachine *machine, GError **error)
+{
+    machine->overlay_length = 0;
+    return gk_machine_boot (machine, making->job, error) && warm_up (machine, making->job, error) &&
+           save (making, machine, error);
+}
+
+/* Uses a machine for one thing, and takes it down whatever comes of it. */
+static gboolean
+with_machine (Making *making, gboolean (*use) (Making *, GkMachine *, GError **), GError **error)
+{
+    g_autoptr (GkMachine) machine = gk_machine_new (making->host, making->image, error);
+    g_autoptr (GError) left = NULL;
+    gboolean ok;
+
+    if (!machine)
+        return FALSE;
+    ok = use (making, machine, error);
+    if (!gk_machine_kill (machine, &left) || !gk_machine_take_down (machine, &left))
+        g_warning ("%s", left->message);
+    return ok;
+}
+
+/* Files are read-only from here on: the disk for all, since QEMU's user must read it. */
+static gboolean
+seal (Making *making, int dir, JsonObject *files, GError **error)
+{
+    for (guint i = 0; !g_str_equal (gk_warm_files[i], GK_WARM_RECORD); i++) {
+        const char *name = gk_warm_files[i];
+        gk_autofd int fd = gk_open_beneath (dir, name, O_RDONLY, error);
+        g_autofree char *sum = NULL;
+        JsonObject *file;
+        struct stat st;
+
+        if (fd < 0)
+            return FALSE;
+        if (fchown (fd, 0, 0) < 0 || fchmod (fd, g_str_equal (name, "memory") ? 0400 : 0444) < 0 ||
+            fsync (fd) < 0 || fstat (fd, &st) < 0)
+            return gk_set_errno (error, errno, "cannot seal %s", name);
+        sum = gk_digest_file (dir, name, gk_job_cancellable (making->job), error);
+        if (!sum)
+            return FALSE;
+        file = json_object_new ();
+        json_object_set_string_member (file, "sha256", sum);
+        json_object_set_int_member (file, "size", st.st_size);
+        json_object_set_object_member (files, name, file);
+    }
+    return TRUE;
+}
+
+/* Returns: (transfer full): the text of warm.json */
+static char *
+describe (Making *making, JsonObject *files, JsonObject *circumstances)
+{
+    g_autoptr (JsonObject) record = json_object_new ();
+    g_autofree char *now = gk_json_now ();
+
+    json_object_set_int_member (record, "format", GK_WARM_FORMAT);
+    json_object_set_string_member (record, "name", making->image->name);
+    json_object_set_string_member (record, "version", making->image->version);
+    json_object_set_string_member (record, "made", now);
+    json_object_set_object_member (record, "circumstances", json_object_ref (circumstances));
+    json_object_set_object_member (record, "files", json_object_ref (files));
+    return gk_json_text (record, TRUE);
+}
+
+/* One clone, whole: what cannot be cloned does not count. */
+static gboolean
+try_clone (Making *making, GkMachine *machine, GError **error)
+{
+    g_autoptr (JsonObject) nothing = json_object_new ();
+    g_autoptr (GkWarm) warm = gk_warm_new (making->folder, "", nothing);
+
+    gk_job_progress (making->job, 85, "trying a clone of it");
+    if (gk_machine_clone (machine, warm, making->job, error) &&
+        gk_machine_fit_out (machine, making->job, error))
+        return TRUE;
+    g_prefix_error (error, "a clone of the new warm state does not work: ");
+    return FALSE;
+}
+
+static gboolean
+enter (Making *making, GError **error)
+{
+    g_autofree char *old = g_build_filename (making->home, ".old", NULL);
+
+    if (!gk_tree_remove_path (old, error))
+        return FALSE;
+    if (rename (making->final, old) < 0 && errno != ENOENT)
+        return gk_set_errno (error, errno, "cannot move the old state in %s away", making->final);
+    if (rename (making->folder, making->final) < 0)
+        return gk_set_errno (error, errno, "cannot move the state to %s", making->final);
+    return gk_tree_remove_path (old, NULL) || TRUE;
+}
+
+static gboolean
+make (Making *making, GError **error)
+{
+    g_autoptr (JsonObject) files = json_object_new ();
+    g_autoptr (JsonObject) now =
+        gk_circumstances_now (making->host, making->image, making->job, error);
+    g_autofree char *text = NULL;
+    gk_autofd int dir = -1;
+
+    if (!now || !gk_tree_remove_path (making->folder, error) ||
+        !gk_dir_ensure (making->folder, 0711, error) ||
+        !with_machine (making, boot_and_save, error))
+        return FALSE;
+    dir = gk_open_dir (making->folder, error);
+    if (dir < 0 || !seal (making, dir, files, error))
+        return FALSE;
+    text = describe (making, files, now);
+    return gk_file_replace (dir, GK_WARM_RECORD, text, strlen (text), 0444, error) &&
+           gk_identity_write (dir, gk_warm_files, error) &&
+           with_machine (making, try_clone, error) && enter (making, error);
+}
+
+static GkWarm *
+make_locked (GkHost *host, GkImage *image, const char *home, GkJob *job, gboolean *ret_made,
+             GError **error)
+{
+    g_autofree char *folder = g_build_filename (home, GK_WARM_MAKING, NULL);
+    g_autofree char *final = g_build_filename (home, image->version, NULL);
+    Making making = { host, image, job, (char *) home, folder, final };
+    g_autoptr (GError) why = NULL;
+    GkWarm *found = gk_warm_find (host, image, job, &why);
+
+    if (found || why->domain != GK_WARM_ERROR) {
+        if (!found)
+            g_propagate_error (error, g_steal_pointer (&why));
+        return found;
+    }
+    if (why->code != GK_WARM_ERROR_MISSING)
+        g_message ("%s:%s: %s; it is made anew", image->name, image->version, why->message);
+    if (!make (&making, error)) {
+        gk_tree_remove_path (folder, NULL);
+        g_prefix_error (error, "no warm state of %s:%s: ", image->name, image->version);
+        return NULL;
+    }
+    if (ret_made)
+        *ret_made = TRUE;
+    return gk_warm_find (host, image, job, error);
+}
+
+GkWarm *
+gk_warm_make (GkHost *host, GkImage *image, GkJob *job, gboolean *ret_made, GError **error)
+{
+    g_autofree char *all = g_build_filename (host->state_dir, "warm", image->name, NULL);
+    g_autofree char *home = NULL;
+    gk_autofd int dir = -1, lock = -1;
+
+    if (!gk_dir_ensure (all, 0711, error))
+        return NULL;
+    home = gk_warm_home (host, image->name);
+    dir = gk_open_dir (home, error);
+    lock = dir < 0 ? -1 : gk_lock_wait (dir, GK_WARM_LOCK, gk_job_cancellable (job), error);
+    return lock < 0 ? NULL : make_locked (host, image, home, job, ret_made, error);
+}
