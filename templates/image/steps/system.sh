@@ -51,3 +51,7 @@ mktirfs -o "/boot/initrd.img-$version" "$version"
 # The agent sets the guest's clock, and then has hwclock set the host's, as it seems from here: which is
 # right already, and takes a second.
 ln -sf ../bin/true /usr/sbin/hwclock
+
+# Rules for what a guest of ours has no use for, and the data that they look up (see 50-guest.rules).
+find /usr/lib/udev/rules.d -type f ! -name 60-input-id.rules ! -name 60-qemu-guest-agent.rules -delete
+rm -f /usr/lib/udev/hwdb.bin
