@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/attestation.h"
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "hostd/attest.h"
+#include "images/identity.h"
 
 enum { FORMAT = 1 };
 
@@ -45,6 +47,7 @@ state (GkDisposable *disposable, GkMachine *machine, const char *via)
     g_autoptr (JsonObject) statement = json_object_new ();
     g_autofree char *now = gk_json_now ();
     JsonObject *policy = json_object_new ();
+    gk_autofd int dir = gk_open_dir (machine->image->folder, NULL);
 
     json_object_set_int_member (statement, "format", FORMAT);
     json_object_set_string_member (statement, "time", now);
@@ -58,7 +61,8 @@ state (GkDisposable *disposable, GkMachine *machine, const char *via)
     json_object_set_string_member (policy, "name", disposable->policy);
     json_object_set_string_member (policy, "digest", disposable->policy_digest);
     json_object_set_object_member (statement, "policy", policy);
-    json_object_set_string_member (statement, "checked_by", "inode, size, mtime, ctime");
+    json_object_set_string_member (statement, "checked_by",
+                                   dir < 0 ? "nothing" : gk_identity_means (dir));
     return gk_json_text (statement, FALSE);
 }
 

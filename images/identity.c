@@ -7,46 +7,92 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fsverity.h>
+#include <string.h>
+#include <sys/ioctl.h>
 
 #define IDENTITY "identity"
+#define VERITY " verity="
 
-enum { IDENTITY_MAX = 4096 };
+enum { IDENTITY_MAX = 4096, VERITY_BYTES = 64 };
 
 const char *const gk_identity_image[] = { "disk.qcow2", "vmlinuz", "initrd.img", "manifest.json",
                                           NULL };
 
-static void
-append (GString *text, const char *name, const struct stat *st)
+static int
+open_sealed (int folder, const char *name, struct stat *ret, GError **error)
 {
-    g_string_append_printf (text,
-                            "%s inode=%" G_GUINT64_FORMAT " size=%" G_GINT64_FORMAT
-                            " mtime=%" G_GINT64_FORMAT ".%09ld ctime=%" G_GINT64_FORMAT ".%09ld\n",
-                            name, (guint64) st->st_ino, (gint64) st->st_size,
-                            (gint64) st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
-                            (gint64) st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+    gk_autofd int fd = openat (folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd < 0 || fstat (fd, ret) < 0) {
+        gk_set_errno (error, errno, "cannot open %s", name);
+        return -1;
+    }
+    if (S_ISREG (ret->st_mode))
+        return gk_steal_fd (&fd);
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE, "%s is not a regular file", name);
+    return -1;
 }
 
-static gboolean
-stat_sealed (int folder, const char *name, struct stat *ret, GError **error)
+/* Once it is on, the kernel lets nobody write to the file. Most file systems cannot: then the stat
+ * alone must do. */
+static void
+turn_verity_on (int fd)
 {
-    if (fstatat (folder, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
-        return gk_set_errno (error, errno, "cannot stat %s", name);
-    if (S_ISREG (ret->st_mode))
-        return TRUE;
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE, "%s is not a regular file", name);
-    return FALSE;
+    struct fsverity_enable_arg wanted = { .version = 1,
+                                          .hash_algorithm = FS_VERITY_HASH_ALG_SHA256,
+                                          .block_size = 4096 };
+
+    ioctl (fd, FS_IOC_ENABLE_VERITY, &wanted);
+}
+
+static void
+append_verity (GString *text, int fd)
+{
+    struct {
+        struct fsverity_digest head;
+        guint8 bytes[VERITY_BYTES];
+    } found = { .head.digest_size = VERITY_BYTES };
+
+    if (ioctl (fd, FS_IOC_MEASURE_VERITY, &found) < 0)
+        return;
+    g_string_append (text, VERITY);
+    for (guint i = 0; i < MIN (found.head.digest_size, VERITY_BYTES); i++)
+        g_string_append_printf (text, "%02x", found.head.digest[i]);
+}
+
+/* One line of `identity`. */
+static gboolean
+append (GString *text, int folder, const char *name, gboolean seal, GError **error)
+{
+    struct stat st;
+    gk_autofd int fd = open_sealed (folder, name, &st, error);
+
+    if (fd < 0)
+        return FALSE;
+    if (seal) {
+        turn_verity_on (fd);
+        fstat (fd, &st);
+    }
+    g_string_append_printf (text,
+                            "%s inode=%" G_GUINT64_FORMAT " size=%" G_GINT64_FORMAT
+                            " mtime=%" G_GINT64_FORMAT ".%09ld ctime=%" G_GINT64_FORMAT ".%09ld",
+                            name, (guint64) st.st_ino, (gint64) st.st_size,
+                            (gint64) st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+                            (gint64) st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+    append_verity (text, fd);
+    return TRUE;
 }
 
 gboolean
 gk_identity_write (int folder, const char *const *files, GError **error)
 {
     g_autoptr (GString) text = g_string_new (NULL);
-    struct stat st;
 
     for (guint i = 0; files[i]; i++) {
-        if (!stat_sealed (folder, files[i], &st, error))
+        if (!append (text, folder, files[i], TRUE, error))
             return FALSE;
-        append (text, files[i], &st);
+        g_string_append_c (text, '\n');
     }
     return gk_file_replace (folder, IDENTITY, text->str, text->len, 0444, error);
 }
@@ -63,7 +109,6 @@ gk_identity_check (int folder, const char *const *files, GError **error)
 {
     g_autoptr (GBytes) bytes = gk_file_read (folder, IDENTITY, IDENTITY_MAX, NULL);
     g_auto (GStrv) lines = NULL;
-    struct stat st;
 
     if (!bytes)
         return changed (error, IDENTITY, "cannot be read");
@@ -73,12 +118,20 @@ gk_identity_check (int folder, const char *const *files, GError **error)
     for (guint i = 0; files[i]; i++) {
         g_autoptr (GString) now = g_string_new (NULL);
 
-        if (!stat_sealed (folder, files[i], &st, NULL))
+        if (!append (now, folder, files[i], FALSE, NULL))
             return changed (error, files[i], "is gone");
-        append (now, files[i], &st);
-        g_string_truncate (now, now->len - 1);
         if (!g_str_equal (now->str, lines[i]))
             return changed (error, files[i], "was touched after it was sealed");
     }
     return TRUE;
+}
+
+const char *
+gk_identity_means (int folder)
+{
+    g_autoptr (GBytes) bytes = gk_file_read (folder, IDENTITY, IDENTITY_MAX, NULL);
+
+    if (bytes && strstr (g_bytes_get_data (bytes, NULL), VERITY))
+        return "fs-verity, inode, size, mtime, ctime";
+    return "inode, size, mtime, ctime";
 }
