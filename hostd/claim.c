@@ -243,6 +243,19 @@ record_started (Claim *claim, JsonObject *ms)
     gk_disposable_record (claim->disposable, "started", members);
 }
 
+/* Whether somebody has cancelled the job, or removed the disposable, meanwhile. */
+static gboolean
+is_over (Claim *claim, GError **error)
+{
+    if (g_cancellable_set_error_if_cancelled (gk_job_cancellable (claim->job), error))
+        return TRUE;
+    if (gk_disposable_state (claim->disposable) < GK_DISPOSABLE_DISPOSING)
+        return FALSE;
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "'%s' was removed meanwhile",
+                 claim->disposable->name);
+    return TRUE;
+}
+
 static gboolean
 run_steps (Claim *claim, JsonObject *ms, GError **error)
 {
@@ -251,8 +264,7 @@ run_steps (Claim *claim, JsonObject *ms, GError **error)
         gboolean ok;
 
         gk_job_progress (claim->job, steps[i].percent, "%s", steps[i].text);
-        ok = !g_cancellable_set_error_if_cancelled (gk_job_cancellable (claim->job), error) &&
-             steps[i].step (claim, error);
+        ok = !is_over (claim, error) && steps[i].step (claim, error);
         json_object_set_double_member (ms, steps[i].clock,
                                        gk_json_double (ms, steps[i].clock, 0) +
                                            (double) (g_get_monotonic_time () - begun) / 1000);

@@ -3,6 +3,7 @@
 
 #include "base/paths.h"
 #include "base/users.h"
+#include "hostd/machine/warm.h"
 #include "hostd/share/clamd.h"
 #include "images/image.h"
 #include "vmm/accelerator.h"
@@ -112,6 +113,26 @@ look_at_images (GkHost *host)
 }
 
 static Finding
+look_at_warm (GkHost *host)
+{
+    g_autoptr (GkImage) image = gk_image_load (host->state_dir, host->config->default_image, NULL);
+    GkJob *job = gk_job_new_unattended ();
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GkWarm) warm = image ? gk_warm_find (host, image, job, &error) : NULL;
+
+    gk_job_free_unattended (job);
+    if (!host->config->warm)
+        return (Finding) { OK, g_strdup ("VMs boot cold, as [vm] warm says"), NULL };
+    if (warm)
+        return (Finding) { OK,
+                           g_strdup_printf ("VMs of %s are cloned from a state of %s",
+                                            host->config->default_image, warm->made),
+                           NULL };
+    return (Finding) { WARNING, g_strdup (error ? error->message : "there is no image to warm up"),
+                       "'genkan image warm NAME', or VMs boot cold until genkan has made one" };
+}
+
+static Finding
 look_at_disk (GkHost *host)
 {
     struct statvfs fs;
@@ -144,7 +165,8 @@ look_at_groups (GkHost *host)
 static Finding
 look_at_programs (GkHost *host)
 {
-    static const char *const names[] = { "genkan-scan", "genkan-netd", "genkan-build" };
+    static const char *const names[] = { "genkan-scan", "genkan-netd", "genkan-build",
+                                         "genkan-guard" };
 
     for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
         g_autofree char *path = gk_program_path (names[i]);
@@ -164,6 +186,7 @@ static const struct {
     { "accelerator", look_at_accelerator},
     { "bridge",      look_at_bridge     },
     { "images",      look_at_images     },
+    { "warm",        look_at_warm       },
     { "scanner",     look_at_clamd      },
     { "programs",    look_at_programs   },
     { "disk",        look_at_disk       },
