@@ -11,22 +11,37 @@
 
 enum { KILL_MS = 10000 };
 
-#define PERMISSION_ADVICE                                                                          \
-    " (every folder above the image and the overlay must be searchable for QEMU's user, and the "  \
-    "image's files readable)"
+/* What to do about what QEMU or libvirt say when a domain does not start. */
+static const struct {
+    const char *said, *advice;
+} advices[] = {
+    {"Permission denied",
+     " (every folder above the image and the overlay must be searchable for QEMU's "
+      "user, and the image's files readable)"                                    },
+    { "load of migration failed",
+     " (its saved state is damaged, or of another machine or QEMU: make it anew)"},
+};
+
+static const char *
+find_advice (const char *reason)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS (advices); i++)
+        if (strstr (reason, advices[i].said))
+            return advices[i].advice;
+    return "";
+}
 
 gboolean
 gk_vm_fail_start (GkVmm *vmm, GError **error, const char *what, ...)
 {
-    gboolean denied = strstr (virGetLastErrorMessage (), "Permission denied") != NULL;
+    const char *advice = find_advice (virGetLastErrorMessage ());
     g_autofree char *doing = NULL;
     va_list args;
 
     va_start (args, what);
     doing = g_strdup_vprintf (what, args);
     va_end (args);
-    return gk_vmm_fail (vmm, GK_VMM_ERROR_FAILED, error, "%s%s", doing,
-                        denied ? PERMISSION_ADVICE : "");
+    return gk_vmm_fail (vmm, GK_VMM_ERROR_FAILED, error, "%s%s", doing, advice);
 }
 
 GkVm *

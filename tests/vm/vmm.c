@@ -66,6 +66,18 @@ test_failed_start (void)
 }
 
 static void
+test_no_guard (void)
+{
+    g_autoptr (Guest) guest = guest_new ();
+    g_autoptr (GError) error = NULL;
+
+    gk_vmm_set_guard (guest->vmm, "/nonexistent/genkan-guard");
+    g_assert_null (gk_vm_start (guest->vmm, &guest->spec, &error));
+    g_assert_nonnull (strstr (error->message, "genkan-guard"));
+    g_assert_false (guest_is_listed (guest));
+}
+
+static void
 test_destroy_twice (void)
 {
     g_autoptr (Guest) guest = guest_new ();
@@ -253,6 +265,7 @@ main (int argc, char **argv)
     g_test_add_func ("/vmm/tells-versions-and-owner", test_versions);
     g_test_add_func ("/vmm/unreachable-says-what-to-do", test_unreachable);
     g_test_add_func ("/vm/start-that-fails-leaves-nothing", test_failed_start);
+    g_test_add_func ("/vm/needs-a-guard", test_no_guard);
     g_test_add_func ("/vm/destroy-may-be-repeated", test_destroy_twice);
     g_test_add_func ("/vm/wait-ends-by-time-cancel-or-death", test_wait_ends);
     g_test_add_func ("/vm/screenshot-is-a-whole-png", test_screenshot);
