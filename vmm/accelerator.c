@@ -5,19 +5,17 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "templates/domain/domain.h"
-#include "vmm/pause.h"
 #include "vmm/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #define ANSWER "accelerator.json"
 #define LOCK "accelerator.lock"
 
-enum { ANSWER_MAX = 4096, CPUINFO_MAX = 4 << 20, LOCK_POLL_MS = 50 };
+enum { ANSWER_MAX = 4096 };
 
 /* What the answer depends on. */
 typedef struct {
@@ -65,22 +63,17 @@ line_after (const char *text, const char *key)
     return g_strstrip (g_strndup (start, strcspn (start, "\n")));
 }
 
+/* Not by its size: a file of the kernel's says that it has none. */
 static char *
-read_line (const char *folder, const char *name, const char *key, GError **error)
+read_line (const char *path, const char *key, GError **error)
 {
-    gk_autofd int dir = gk_open_dir (folder, error);
-    gk_autofd int fd = -1;
-    g_autoptr (GBytes) bytes = NULL;
+    g_autofree char *text = NULL;
+    g_autoptr (GError) local = NULL;
 
-    if (dir < 0)
-        return NULL;
-    fd = openat (dir, name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        gk_set_errno (error, errno, "cannot open %s/%s", folder, name);
-        return NULL;
-    }
-    bytes = gk_fd_read_all (fd, CPUINFO_MAX, error);
-    return bytes ? line_after (g_bytes_get_data (bytes, NULL), key) : NULL;
+    if (g_file_get_contents (path, &text, NULL, &local))
+        return line_after (text, key);
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, local->message);
+    return NULL;
 }
 
 /* Which QEMU this is, without running it: asking its version would cost each start of a VM. */
@@ -100,10 +93,10 @@ identify_qemu (GError **error)
 static gboolean
 look_around (Circumstances *here, GError **error)
 {
-    here->boot = read_line ("/proc/sys/kernel/random", "boot_id", NULL, error);
+    here->boot = read_line ("/proc/sys/kernel/random/boot_id", NULL, error);
     if (!here->boot)
         return FALSE;
-    here->cpu = read_line ("/proc", "cpuinfo", "model name", error);
+    here->cpu = read_line ("/proc/cpuinfo", "model name", error);
     if (!here->cpu)
         return FALSE;
     here->qemu = identify_qemu (error);
@@ -145,29 +138,6 @@ remember (int dir, const Circumstances *here, gboolean kvm, const char *why, GEr
     return gk_file_replace (dir, ANSWER, text, strlen (text), 0644, error);
 }
 
-/* One probe at a time in a state directory: the second finds the first one's answer.
- * Returns: the descriptor that holds the lock, or -1 with @error set */
-static int
-take_lock (int dir, GCancellable *cancellable, GError **error)
-{
-    gk_autofd int fd = openat (dir, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-    if (fd < 0) {
-        gk_set_errno (error, errno, "cannot open " LOCK);
-        return -1;
-    }
-    while (flock (fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR) {
-            gk_set_errno (error, errno, "cannot lock " LOCK);
-            return -1;
-        }
-        gk_pause (LOCK_POLL_MS, cancellable);
-        if (g_cancellable_set_error_if_cancelled (cancellable, error))
-            return -1;
-    }
-    return gk_steal_fd (&fd);
-}
-
 static gboolean
 find_by_probe (const char *state_dir, const char *kernel, GCancellable *cancellable,
                GkAcceleration *ret, GError **error)
@@ -180,7 +150,8 @@ find_by_probe (const char *state_dir, const char *kernel, GCancellable *cancella
 
     if (dir < 0)
         return FALSE;
-    lock = take_lock (dir, cancellable, error);
+    /* One probe at a time in a state directory: the second finds the first one's answer. */
+    lock = gk_lock_wait (dir, LOCK, cancellable, error);
     if (lock < 0 || !look_around (&here, error))
         return FALSE;
     if (recall (dir, &here, ret))
