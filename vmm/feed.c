@@ -5,6 +5,7 @@
 #include "vmm/feed.h"
 
 #include "base/fd.h"
+#include "base/files.h"
 #include "base/id.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,6 +81,14 @@ move_some (GkFeed *feed, loff_t *offset, gsize size)
 }
 
 static gboolean
+fail_shorter (GError **error)
+{
+    g_set_error_literal (error, GK_VMM_ERROR, GK_VMM_ERROR_FAILED,
+                         "the saved state has become shorter while it was read");
+    return FALSE;
+}
+
+static gboolean
 write_stream (GkFeed *feed)
 {
     loff_t offset = (loff_t) feed->image->stream;
@@ -87,11 +97,8 @@ write_stream (GkFeed *feed)
     while (offset < end) {
         ssize_t n = move_some (feed, &offset, (gsize) MIN (end - offset, PIPE));
 
-        if (n == 0) {
-            g_set_error_literal (&feed->error, GK_VMM_ERROR, GK_VMM_ERROR_FAILED,
-                                 "the saved state has become shorter while it was read");
-            return FALSE;
-        }
+        if (n == 0)
+            return fail_shorter (&feed->error);
         if (n < 0 && errno == EAGAIN && !wait_for_reader (feed, POLLOUT, -1))
             return FALSE;
         if (n < 0 && errno == EPIPE)
@@ -136,8 +143,44 @@ open_fifo (GkFeed *feed, GError **error)
     return TRUE;
 }
 
+static gboolean
+start_fifo (GkFeed *feed, GError **error)
+{
+    feed->stop = eventfd (0, EFD_CLOEXEC);
+    if (feed->stop < 0)
+        return gk_set_errno (error, errno, "cannot make an eventfd");
+    if (open_fifo (feed, error))
+        feed->thread = g_thread_try_new ("feed", feed_it, feed, error);
+    return feed->thread != NULL;
+}
+
+static gboolean
+make_file (GkFeed *feed, GError **error)
+{
+    gk_autofd int fd =
+        open (feed->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    off_t offset = (off_t) feed->image->stream;
+    off_t end = offset + (off_t) feed->image->size;
+
+    if (fd < 0)
+        return gk_set_errno (error, errno, "cannot make %s", feed->path);
+    if (!gk_fd_write_all (fd, g_bytes_get_data (feed->head, NULL), g_bytes_get_size (feed->head),
+                          error))
+        return FALSE;
+    while (offset < end) {
+        ssize_t n = sendfile (fd, feed->image->fd, &offset, (gsize) (end - offset));
+
+        if (n == 0)
+            return fail_shorter (error);
+        if (n < 0 && errno != EINTR)
+            return gk_set_errno (error, errno, "cannot copy the saved state to %s", feed->path);
+    }
+    return TRUE;
+}
+
 GkFeed *
-gk_feed_start (const GkSaveImage *image, GBytes *head, const char *folder, GError **error)
+gk_feed_start (GkFeedKind kind, const GkSaveImage *image, GBytes *head, const char *folder,
+               GError **error)
 {
     g_autofree char *id = gk_id_new (), *name = g_strconcat ("restore-", id, NULL);
     GkFeed *feed = g_new0 (GkFeed, 1);
@@ -145,13 +188,9 @@ gk_feed_start (const GkSaveImage *image, GBytes *head, const char *folder, GErro
     feed->image = image;
     feed->head = g_bytes_ref (head);
     feed->path = g_build_filename (folder, name, NULL);
-    feed->stop = eventfd (0, EFD_CLOEXEC);
+    feed->stop = -1;
     feed->fifo = -1;
-    if (feed->stop < 0)
-        gk_set_errno (error, errno, "cannot make an eventfd");
-    if (feed->stop >= 0 && open_fifo (feed, error))
-        feed->thread = g_thread_try_new ("feed", feed_it, feed, error);
-    if (feed->thread)
+    if (kind == GK_FEED_FIFO ? start_fifo (feed, error) : make_file (feed, error))
         return feed;
     gk_feed_end (feed, NULL);
     return NULL;

@@ -9,6 +9,9 @@
 
 enum { KILL_MS = 10000 };
 
+/* From here on libvirt reads a saved state's head, closes it, and begins again. */
+#define OPENS_TWICE 11002000ul
+
 /* libvirtd cleans up after itself; if it has gone, QEMU may be left, waiting for more of the state.
  */
 static void
@@ -37,6 +40,20 @@ restore_from (GkVmm *vmm, const GkDomainSpec *spec, const char *path, GError **e
     return FALSE;
 }
 
+static gboolean
+choose_kind (GkVmm *vmm, GkFeedKind *ret, GError **error)
+{
+    g_autoptr (virConnect) connection = gk_vmm_connect (vmm, error);
+    unsigned long version = 0;
+
+    if (!connection)
+        return FALSE;
+    if (virConnectGetLibVersion (connection, &version) < 0)
+        return gk_vmm_fail (vmm, GK_VMM_ERROR_FAILED, error, "cannot ask libvirt for its version");
+    *ret = version < OPENS_TWICE ? GK_FEED_FIFO : GK_FEED_FILE;
+    return TRUE;
+}
+
 GkVm *
 gk_vm_restore (GkVmm *vmm, const GkDomainSpec *spec, const char *memory, const char *folder,
                GError **error)
@@ -45,13 +62,14 @@ gk_vm_restore (GkVmm *vmm, const GkDomainSpec *spec, const char *memory, const c
     g_auto (GkSaveImage) image = { .fd = -1 };
     g_autoptr (GBytes) head = NULL;
     g_autoptr (GError) unread = NULL;
+    GkFeedKind kind = GK_FEED_FIFO;
     GkFeed *feed;
     gboolean ok;
 
-    if (!gk_save_image_open (&image, memory, error))
+    if (!choose_kind (vmm, &kind, error) || !gk_save_image_open (&image, memory, error))
         return NULL;
     head = gk_save_image_head (&image, xml);
-    feed = gk_feed_start (&image, head, folder, error);
+    feed = gk_feed_start (kind, &image, head, folder, error);
     if (!feed)
         return NULL;
     ok = restore_from (vmm, spec, gk_feed_path (feed), error);

@@ -33,7 +33,7 @@ GkVm *gk_vm_start (GkVmm *vmm, const GkDomainSpec *spec, GError **error);
  *   (memory, CPUs, CPU model, display, spare ports), and an overlay that stands on the one it was saved
  *   with (`warm_disk`)
  * @memory: a saved state, as gk_save_image_strip() left it
- * @folder: absolute; gets a FIFO for as long as the call takes
+ * @folder: absolute; gets a FIFO for as long as the call takes (a copy, from libvirt 11.2 on: feed.h)
  *
  * Starts a clone of a saved VM, paused. Nothing is copied on the disk: libvirtd reads from the FIFO,
  * which a thread fills. @memory is read only, and may serve many restores at once. The same is asked of

@@ -533,7 +533,7 @@ test_feed (Place *place, gconstpointer data)
     open_large (place, 5 << 20, &image);
     head = gk_save_image_head (&image, "<domain/>");
     descriptors = count_in ("/proc/self/fd");
-    feed = gk_feed_start (&image, head, place->folder, &error);
+    feed = gk_feed_start (GK_FEED_FIFO, &image, head, place->folder, &error);
     g_assert_no_error (error);
     if (readers[i].opens)
         reader = open (gk_feed_path (feed), O_RDONLY | O_CLOEXEC);
@@ -560,6 +560,35 @@ test_feed (Place *place, gconstpointer data)
 }
 
 static void
+test_feed_file (Place *place, gconstpointer data)
+{
+    g_auto (GkSaveImage) image = { .fd = -1 }, copy = { .fd = -1 };
+    g_autoptr (GBytes) head = NULL;
+    g_autoptr (GError) error = NULL;
+    g_autofree char *wanted = NULL, *got = NULL;
+    gsize wanted_size = 0, got_size = 0;
+    GkFeed *feed;
+
+    open_large (place, 5 << 20, &image);
+    head = gk_save_image_head (&image, "<domain/>");
+    feed = gk_feed_start (GK_FEED_FILE, &image, head, place->folder, &error);
+    g_assert_no_error (error);
+    gk_save_image_open (&copy, gk_feed_path (feed), &error);
+    g_assert_no_error (error);
+    g_assert_cmpstr (copy.xml, ==, "<domain/>");
+    g_assert_true (g_file_get_contents (place->from, &wanted, &wanted_size, NULL));
+    g_assert_true (g_file_get_contents (gk_feed_path (feed), &got, &got_size, NULL));
+    g_assert_cmpmem (got + copy.stream, got_size - copy.stream, wanted + image.stream,
+                     wanted_size - image.stream);
+    g_assert_true (gk_feed_end (feed, &error));
+    g_assert_cmpuint (count_in (place->folder), ==, 1);
+    g_assert_cmpint (truncate (place->from, 1 << 20), ==, 0);
+    g_assert_null (gk_feed_start (GK_FEED_FILE, &image, head, place->folder, &error));
+    g_assert_error (error, GK_VMM_ERROR, GK_VMM_ERROR_FAILED);
+    g_assert_cmpuint (count_in (place->folder), ==, 1);
+}
+
+static void
 test_feed_shrinks (Place *place, gconstpointer data)
 {
     g_auto (GkSaveImage) image = { .fd = -1 };
@@ -572,7 +601,7 @@ test_feed_shrinks (Place *place, gconstpointer data)
     open_large (place, 5 << 20, &image);
     head = gk_save_image_head (&image, "<domain/>");
     g_assert_cmpint (truncate (place->from, 1 << 20), ==, 0);
-    feed = gk_feed_start (&image, head, place->folder, &error);
+    feed = gk_feed_start (GK_FEED_FIFO, &image, head, place->folder, &error);
     g_assert_no_error (error);
     reader = open (gk_feed_path (feed), O_RDONLY | O_CLOEXEC);
     got = read_some (reader, G_MAXSIZE);
@@ -599,6 +628,7 @@ main (int argc, char **argv)
 
         TEST (path, GSIZE_TO_POINTER (i), test_feed);
     }
+    TEST ("/feed/as-a-file", NULL, test_feed_file);
     TEST ("/feed/state-that-shrinks", NULL, test_feed_shrinks);
     return g_test_run ();
 }
