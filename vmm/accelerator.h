@@ -2,9 +2,9 @@
 /* Which accelerator runs a guest here, found by running one.
  *
  * /dev/kvm may be there and libvirt may report KVM where no guest ever gets anywhere. So `auto`
- * starts QEMU with KVM, the host's CPU and a distribution kernel without a root, and waits for the
- * panic that ends it. The answer is remembered in `<state-dir>/accelerator.json` for this boot, QEMU
- * and CPU model. Blocks for up to the deadline: for worker threads. */
+ * starts QEMU with KVM, the host's CPU and a distribution kernel without a root, and waits for
+ * the panic that ends it. The answer is remembered in `<state-dir>/accelerator.json` for this
+ * boot, QEMU and CPU model. Blocks for up to the deadline: for worker threads. */
 #pragma once
 
 #include <gio/gio.h>

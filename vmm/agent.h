@@ -5,7 +5,8 @@
  * guest's. Each is bounded in size and checked for the members and types expected, and whatever
  * text comes out is the guest's claim: escape it before showing it.
  *
- * Blocks: for worker threads. Errors: GK_VMM_ERROR_AGENT, _TIMED_OUT, _GONE, G_IO_ERROR_CANCELLED. */
+ * Blocks: for worker threads. Errors: GK_VMM_ERROR_AGENT, _TIMED_OUT, _GONE,
+ * G_IO_ERROR_CANCELLED. */
 #pragma once
 
 #include "vmm/vm.h"
@@ -35,7 +36,8 @@ gboolean gk_agent_exec (GkVm *vm, const char *const *argv, gboolean capture, gin
 /* Asks once. @ret->exited is FALSE while it runs. */
 gboolean gk_agent_exec_status (GkVm *vm, gint64 pid, GkAgentExit *ret, GError **error);
 
-/* gk_agent_exec_status() until it has exited, with growing pauses; @what: the program, for errors. */
+/* gk_agent_exec_status() until it has exited, with growing pauses; @what: the program, for
+ * errors. */
 gboolean gk_agent_wait (GkVm *vm, gint64 pid, const char *what, guint timeout_ms,
                         GCancellable *cancellable, GkAgentExit *ret, GError **error);
 
@@ -43,8 +45,8 @@ gboolean gk_agent_wait (GkVm *vm, gint64 pid, const char *what, guint timeout_ms
 gboolean gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms,
                        GCancellable *cancellable, GkAgentExit *ret, GError **error);
 
-/* Sets the guest's clock to the host's, and its hardware clock too, by hwclock(8), which waits for a
- * full second: 1 to 2.5 s. A program in the guest sets the clock alone in a tenth of that. */
+/* Sets the guest's clock to the host's, and its hardware clock too, by hwclock(8), which waits
+ * for a full second: 1 to 2.5 s. A program in the guest sets the clock alone in a tenth of that. */
 gboolean gk_agent_set_time (GkVm *vm, GError **error);
 
 typedef struct _GkAgentFile GkAgentFile;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The client of genkan-guard, the process that kills this one's VMs when this one has gone.
  *
- * libvirt cannot do it (autodestroy is not for restored domains, and ends VMs with libvirtd too). So the
- * pidfd of each QEMU is handed to a small process of its own, over a socket; when the socket's other
- * end is closed, by whatever end of this process, it kills them all. If it dies itself, a thread here
- * starts it again, and gives it those that live. Any thread. */
+ * libvirt cannot do it (autodestroy is not for restored domains, and ends VMs with libvirtd too).
+ * So the pidfd of each QEMU is handed to a small process of its own, over a socket; when the
+ * socket's other end is closed, by whatever end of this process, it kills them all. If it dies
+ * itself, a thread here starts it again, and gives it those that live. Any thread. */
 #pragma once
 
 #include "vmm/vmm.h"

@@ -55,7 +55,8 @@ virDomainPtr gk_vm_domain (GkVm *vm, GError **error);
  */
 GkVm *gk_vm_hold (GkVmm *vmm, const GkDomainSpec *spec, GError **error);
 
-/* Sets @error for a domain that was not started, and says whose fault it likely is. Returns FALSE. */
+/* Sets @error for a domain that was not started, and says whose fault it likely is. Returns
+ * FALSE. */
 gboolean gk_vm_fail_start (GkVmm *vmm, GError **error, const char *what, ...) G_GNUC_PRINTF (3, 4);
 
 /**
@@ -64,8 +65,8 @@ gboolean gk_vm_fail_start (GkVmm *vmm, GError **error, const char *what, ...) G_
  * @what: for the error: `read '/etc/passwd' in`; the VM's name follows
  *
  * Returns: (transfer full): the reply as text, for agent-reply.h to read; or %NULL with @error:
- * GK_VMM_ERROR_TIMED_OUT after @timeout_s or 5 s, whichever is more, and GK_VMM_ERROR_AGENT where the
- * agent is not there or refuses
+ * GK_VMM_ERROR_TIMED_OUT after @timeout_s or 5 s, whichever is more, and GK_VMM_ERROR_AGENT where
+ * the agent is not there or refuses
  */
 char *gk_agent_command (GkVm *vm, JsonObject *command, guint timeout_s, const char *what,
                         GError **error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether an accelerator really runs a guest: QEMU is started with a distribution kernel that has no
- * root file system, and must end by the reboot that follows the kernel's panic. */
+/* Whether an accelerator really runs a guest: QEMU is started with a distribution kernel that has
+ * no root file system, and must end by the reboot that follows the kernel's panic. */
 #pragma once
 
 #include <gio/gio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QEMU's processes, held by pidfds: a number may be another process's by the time it is used, a pidfd
- * never is. Any thread. */
+/* QEMU's processes, held by pidfds: a number may be another process's by the time it is used, a
+ * pidfd never is. Any thread. */
 #pragma once
 
 #include "vmm/vmm.h"
@@ -11,8 +11,8 @@
  * @name: the domain's name
  * @uuid: the domain's UUID, which QEMU has on its command line
  *
- * Errors: GK_VMM_ERROR_GONE where there is no such process, GK_VMM_ERROR_FAILED where we may not kill
- * it.
+ * Errors: GK_VMM_ERROR_GONE where there is no such process, GK_VMM_ERROR_FAILED where we may not
+ * kill it.
  *
  * Returns: a pidfd, or -1 with @error set
  */

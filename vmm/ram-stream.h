@@ -16,9 +16,9 @@
  * @to: open file, written from where it is
  * @ret_written: how much of it
  *
- * Copies a stream without the zero pages of the guest's main memory (`pc.ram`), which is zero before
- * a stream is loaded; other blocks hold ROMs by then. Of a page that stands in the stream twice, both
- * records are kept. Takes about 2 MiB of memory, and 32 for each TiB of the guest's.
+ * Copies a stream without the zero pages of the guest's main memory (`pc.ram`), which is zero
+ * before a stream is loaded; other blocks hold ROMs by then. Of a page that stands in the stream
+ * twice, both records are kept. Takes about 2 MiB of memory, and 32 for each TiB of the guest's.
  *
  * Errors: GK_VMM_ERROR_FAILED for whatever is not understood up to the end of the memory, and for a
  * stream without its end; G_IO_ERROR.

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One running domain: started or restored, given devices, watched, saved, killed.
  *
- * A VM dies with the process that started it: its QEMU is handed to genkan-guard (guard.h) before the
- * guest runs its first instruction. It does not die with libvirtd, and a GkVm serves on when libvirtd
- * is back: QEMU is held by a pidfd, and the domain is looked up by its UUID for each call.
+ * A VM dies with the process that started it: its QEMU is handed to genkan-guard (guard.h) before
+ * the guest runs its first instruction. It does not die with libvirtd, and a GkVm serves on when
+ * libvirtd is back: QEMU is held by a pidfd, and the domain is looked up by its UUID for each
+ * call.
  *
  * Every call blocks: for worker threads, one at a time per VM (the caller's care). Names of devices
  * and paths are ours; nothing of a guest is parsed here but the agent's replies (agent.h). */
@@ -30,14 +31,15 @@ GkVm *gk_vm_start (GkVmm *vmm, const GkDomainSpec *spec, GError **error);
  * gk_vm_restore:
  * @vmm: must outlive the VM
  * @spec: the clone: another name, UUID and overlay than the saved VM had, but the same machine
- *   (memory, CPUs, CPU model, display, spare ports), and an overlay that stands on the one it was saved
- *   with (`warm_disk`)
+ *   (memory, CPUs, CPU model, display, spare ports), and an overlay that stands on the one it was
+ *   saved with (`warm_disk`)
  * @memory: a saved state, as gk_save_image_strip() left it
- * @folder: absolute; gets a FIFO for as long as the call takes (a copy, from libvirt 11.2 on: feed.h)
+ * @folder: absolute; gets a FIFO for as long as the call takes (from libvirt 11.2 on a copy, see
+ *   feed.h)
  *
- * Starts a clone of a saved VM, paused. Nothing is copied on the disk: libvirtd reads from the FIFO,
- * which a thread fills. @memory is read only, and may serve many restores at once. The same is asked of
- * the files as by gk_vm_start(); only libvirtd must be able to read @folder.
+ * Starts a clone of a saved VM, paused. Nothing is copied on the disk: libvirtd reads from the
+ * FIFO, which a thread fills. @memory is read only, and may serve many restores at once. The same
+ * is asked of the files as by gk_vm_start(); only libvirtd must be able to read @folder.
  *
  * Errors: GK_VMM_ERROR_FAILED where the state is damaged, does not fit @spec, or QEMU refuses it.
  *
@@ -50,9 +52,9 @@ GkVm *gk_vm_restore (GkVmm *vmm, const GkDomainSpec *spec, const char *memory, c
  * gk_vm_save:
  * @path: absolute; a new file, made with mode 0600
  *
- * Saves the VM's state, so that it is restored paused. The VM is gone after it; its overlay is what the
- * state stands on, and must not change any more. Devices that cannot be saved (a share) must not be
- * there.
+ * Saves the VM's state, so that it is restored paused. The VM is gone after it; its overlay is
+ * what the state stands on, and must not change any more. Devices that cannot be saved (a share)
+ * must not be there.
  *
  * Returns: %FALSE with @error set, no file left, and the VM running or gone
  */
@@ -82,8 +84,8 @@ gboolean gk_vm_resume (GkVm *vm, GError **error);
 guint64 gk_vm_agent_usec (GkVm *vm);
 
 /* Kills QEMU and waits for its death, milliseconds: when this returns, the guest can do no more.
- * libvirtd is not needed for it, and cleans up behind (gk_vm_destroy() waits for that). A VM that is
- * gone already is success. Errors: GK_VMM_ERROR_TIMED_OUT where QEMU is not dead after 10 s. */
+ * libvirtd is not needed for it, and cleans up behind (gk_vm_destroy() waits for that). A VM that
+ * is gone already is success. Errors: GK_VMM_ERROR_TIMED_OUT where QEMU is not dead after 10 s. */
 gboolean gk_vm_kill (GkVm *vm, GError **error);
 
 /* Kills it, and makes sure that libvirt has no such domain any more. One that is gone already is

@@ -23,9 +23,9 @@ typedef struct _GkVmm GkVmm;
 
 void gk_vmm_init (void);
 
-/* Connects to @uri (`qemu:///system`) when it is first needed, and again when libvirtd was restarted:
- * a libvirtd that is away fails the calls, not the daemon. VMs live through a restart of libvirtd, and
- * die with this process, however it ends (guard.h).
+/* Connects to @uri (`qemu:///system`) when it is first needed, and again when libvirtd was
+ * restarted: a libvirtd that is away fails the calls, not the daemon. VMs live through a restart
+ * of libvirtd, and die with this process, however it ends (guard.h).
  *
  * Returns: (transfer full) */
 GkVmm *gk_vmm_new (const char *uri);

@@ -9,16 +9,17 @@
 
 #define GK_DOMAIN_NS "https://genkan.invalid/domain/1"
 
-/* The CPU model for TCG: under `max` Linux guests oops when Wine starts; this one runs it, and boots
- * faster. */
+/* The CPU model for TCG: under `max` Linux guests oops when Wine starts; this one runs it, and
+ * boots faster. */
 #define GK_DOMAIN_TCG_CPU "Nehalem"
 
 /* What a disposable may take of the host. 0: no limit. */
 typedef struct {
     guint cpu_shares;      /* weight against other VMs when the CPUs are busy, 2 to 262144 */
     guint cpu_percent;     /* of one CPU, for the whole VM with its emulator; 200: two CPUs */
-    guint64 overlay_bytes; /* how long the overlay may get. The caller makes the file that long, sparse,
-                            * before the start; a write beyond fails in the guest, which runs on */
+    guint64 overlay_bytes; /* how long the overlay may get. The caller makes the file that long,
+                            * sparse, before the start; a write beyond fails in the guest, which
+                            * runs on */
     guint64 disk_bytes_per_s, disk_ops_per_s; /* reads and writes together */
 } GkDomainLimits;
 
@@ -32,7 +33,7 @@ typedef struct {
     const char *cpu_model;  /* NULL: the host's, or GK_DOMAIN_TCG_CPU */
     const char *kernel, *initrd, *cmdline;
     const char *overlay, *disk; /* qcow2 overlay and the golden disk below it */
-    const char *warm_disk;  /* qcow2 layer between them, which a warm state was saved on; NULL: none */
+    const char *warm_disk;  /* qcow2 layer between them that a warm state was saved on; NULL: none */
     GkDomainLimits limits;
     const char *serial_log; /* file that virtlogd writes the console to; NULL: none */
     gboolean display;       /* VGA and VNC on a socket of libvirt's choosing */

@@ -26,7 +26,8 @@ void guest_start (Guest *guest);
 void guest_free (Guest *guest);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Guest, guest_free)
 
-/* Runs @script by /bin/sh in the guest; returns what it wrote, and fails the test where it failed. */
+/* Runs @script by /bin/sh in the guest; returns what it wrote, and fails the test where it
+ * failed. */
 char *guest_shell (Guest *guest, const char *script);
 
 /* Whether libvirt still has a domain of this guest's instance. */
