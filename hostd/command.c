@@ -19,7 +19,7 @@ enum {
 };
 
 /* $0: the files' name without `.1` and `.2`; $1: SHORT_MAX + 1; then the command. */
-static const char wrapper[] = "[ -d /var/tmp/genkan ] || mkdir -p /var/tmp/genkan; m=$1; shift; "
+static const char wrapper[] = "m=$1; shift; "
                               "\"$@\" >\"$0.1\" 2>\"$0.2\"; c=$?; "
                               "[ ! -s \"$0.1\" ] || head -c \"$m\" \"$0.1\"; "
                               "[ ! -s \"$0.2\" ] || head -c \"$m\" \"$0.2\" >&2; exit $c";
@@ -294,7 +294,7 @@ leave (Running *running, gboolean stays, const char *base)
 static gboolean
 use (Running *running, const GkCommand *command, GError **error)
 {
-    g_autofree char *id = gk_id_new (), *base = g_strconcat ("/var/tmp/genkan/", id, NULL);
+    g_autofree char *id = gk_id_new (), *base = g_strconcat ("/var/tmp/genkan-", id, NULL);
     gboolean ok;
 
     running->begun = g_get_monotonic_time ();
