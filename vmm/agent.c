@@ -18,7 +18,6 @@ enum {
     READ_MAX = 48 << 10,
     FIRST_PAUSE_MS = 20,
     LONGEST_PAUSE_MS = 500,
-    NSEC_PER_USEC = 1000,
 };
 
 struct _GkAgentFile {
@@ -155,18 +154,6 @@ gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms, GCancellable 
 
     return gk_agent_exec (vm, argv, TRUE, &pid, error) &&
            gk_agent_wait (vm, pid, argv[0], timeout_ms, cancellable, ret, error);
-}
-
-gboolean
-gk_agent_set_time (GkVm *vm, GError **error)
-{
-    JsonObject *arguments = json_object_new ();
-    g_autofree char *reply = NULL;
-
-    json_object_set_int_member (arguments, "time", g_get_real_time () * NSEC_PER_USEC);
-    reply = gk_agent_command (vm, command_new ("guest-set-time", arguments), COMMAND_S,
-                              "set the clock of", error);
-    return reply != NULL;
 }
 
 GkAgentFile *

@@ -45,10 +45,6 @@ gboolean gk_agent_wait (GkVm *vm, gint64 pid, const char *what, guint timeout_ms
 gboolean gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms,
                        GCancellable *cancellable, GkAgentExit *ret, GError **error);
 
-/* Sets the guest's clock to the host's, and its hardware clock too, by hwclock(8), which waits
- * for a full second: 1 to 2.5 s. A program in the guest sets the clock alone in a tenth of that. */
-gboolean gk_agent_set_time (GkVm *vm, GError **error);
-
 typedef struct _GkAgentFile GkAgentFile;
 
 /* A file in the guest, opened for reading; reads go on where the last ended, also when the file
