@@ -78,6 +78,18 @@ class Host:
                 self.kill()
                 raise
 
+    def child(self, name):
+        """The process id of genkand's helper of that name."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat") as file:
+                    comm, fields = file.read().split("(", 1)[1].rsplit(")", 1)
+            except OSError:
+                continue
+            if comm == name[:15] and int(fields.split()[1]) == self.daemon.pid:
+                return int(pid)
+        raise AssertionError(f"genkand has no {name}")
+
     def clean(self):
         try:
             self.stop()
@@ -141,7 +153,7 @@ class Host:
         pools = self.json("pool") if self.has_pool else []
         held = len(self.json("ls")) + sum(pool["ready"] for pool in pools)
         return (all(pool["ready"] >= pool["min"] and not pool["starting"] for pool in pools)
-                and len(self.domains()) == held and len(self.machines()) in (0, held))
+                and len(self.domains()) == held and len(self.machines()) == held)
 
     def settle(self, timeout=120):
         deadline = time.monotonic() + timeout
