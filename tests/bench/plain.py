@@ -130,13 +130,10 @@ class Machine:
         self.golden = backing_chain(disk)[-1]
         self.overlay = os.path.join(self.folder, self.name + ".qcow2")
         self.plain = os.path.join(self.folder, "unstripped.save")
-        self.warm_xml = self._text([disk, *backing_chain(disk)])
-        self.memory.write_unstripped(self.plain, self.warm_xml)
+        warm = own_machine(self.memory.xml, self.name, self.folder, [disk, *backing_chain(disk)])
+        self.memory.write_unstripped(self.plain, tree.tostring(warm, encoding="unicode"))
         self.nic, self.share = self._nic(), self._share()
         self.argv = None
-
-    def _text(self, chain):
-        return tree.tostring(own_machine(self.memory.xml, self.name, self.folder, chain), encoding="unicode")
 
     def _template(self, name):
         return tree.parse(os.path.join(os.environ["GENKAN_SOURCE"], "templates/domain", name)).getroot()
@@ -214,14 +211,16 @@ class Machine:
 
     def cold_boot(self, agents):
         """`virsh create` on a fresh overlay of the golden disk to the agent's answer."""
-        make_overlay(self.overlay, self.golden)
-        path = self._write("cold.xml", self._text([self.golden]))
+        name = self.name + "-b"  # of its own: the agent of the other one has answered before
+        domain = own_machine(self.memory.xml, name, self.folder, [self.golden])
+        make_overlay(domain.find("devices/disk/source").get("file"), self.golden)
+        path = self._write("cold.xml", tree.tostring(domain, encoding="unicode"))
         try:
             begun = time.monotonic()
             virsh("create", path)
-            return agents.answered(self.name) - begun
+            return agents.answered(name) - begun
         finally:
-            self.destroy()
+            subprocess.run([*VIRSH, "destroy", name], capture_output=True, check=False)
 
 
 class RawQemu:
