@@ -20,11 +20,13 @@ GENKAND = os.path.join(STAGE, "sbin/genkand")
 
 sys.path.insert(0, os.path.join(SOURCE, "tests/vm"))
 from cached_image import state_dir_with  # noqa: E402
+from shared_warm import shared_warm  # noqa: E402
 
 
 class Host:
-    def __init__(self, images=("debian-base",), config="", top=None):
-        """images: golden images to have; top: directory to work in, else one in /tmp."""
+    def __init__(self, images=("debian-base",), config="", top=None, warm=True):
+        """images: golden images to have; top: directory to work in, else one in /tmp; warm: whether the warm
+        states are those that tests share, else this one makes its own where its configuration has any."""
         self.top = tempfile.mkdtemp(prefix="genkan-test-", dir=top)
         os.chmod(self.top, 0o711)
         self.state, self.run_dir, self.config = (os.path.join(self.top, d) for d in ("state", "run", "etc"))
@@ -34,12 +36,23 @@ class Host:
             os.chmod(directory, 0o711)
         for name in images:
             os.symlink(os.path.join(state_dir_with(name), "images", name), os.path.join(self.state, "images", name))
-        with open(os.path.join(self.config, "genkand.conf"), "w") as file:
-            file.write(config)
+        if warm and "warm=never" not in config:
+            self._share_warm(images)
+        self.configure(config)
         self.log = os.path.join(self.top, "genkand.log")
-        self.has_pool = "[pool " in config
         self.daemon = None
         self.ours = {}  # domain: whether it is of this host
+
+    def _share_warm(self, images):
+        os.makedirs(os.path.join(self.state, "warm"), mode=0o711)
+        for name in images:
+            os.symlink(shared_warm(name), os.path.join(self.state, "warm", name))
+
+    def configure(self, config):
+        """Writes genkand.conf, for the next start."""
+        with open(os.path.join(self.config, "genkand.conf"), "w") as file:
+            file.write(config)
+        self.has_pool = "[pool " in config
 
     # --- the daemon ---------------------------------------------------------------------------
 
@@ -145,6 +158,21 @@ class Host:
                     pass
             time.sleep(0.1)
         raise AssertionError(f"no run recorded '{event}' in time\n" + self.read_log())
+
+    # --- waiting ------------------------------------------------------------------------------
+
+    def until(self, condition, what, timeout=120):
+        """Waits until condition() is true, and returns what it is."""
+        deadline = time.monotonic() + timeout
+        while not (found := condition()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not in time: {what}\n" + self.read_log()[-3000:])
+            time.sleep(0.1)
+        return found
+
+    def wait_closed(self, run, timeout=120):
+        """rm and revert return before all is done: waits until a run is over, its ledger and report closed."""
+        self.until(lambda: run not in (vm["id"] for vm in self.json("ls")), f"{run} is closed", timeout)
 
     # --- at rest ------------------------------------------------------------------------------
 

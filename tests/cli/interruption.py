@@ -2,7 +2,6 @@
 """genkand killed, callers gone, Ctrl-C: each ends with nothing left but the evidence."""
 import os
 import signal
-import subprocess
 import time
 import unittest
 
@@ -10,10 +9,12 @@ import tap
 from host import SAMPLE, Host
 
 
-class Interruption(unittest.TestCase):
+class Interrupted(unittest.TestCase):
+    """What the cases below have in common."""
+
     @classmethod
-    def setUpClass(cls):
-        cls.host = Host(config="[vm]\ndefault-image=debian-base\n")
+    def set_up(cls, config):
+        cls.host = Host(config="[vm]\ndefault-image=debian-base\n" + config)
         cls.addClassCleanup(cls.host.clean)
         cls.host.start()
 
@@ -33,75 +34,101 @@ class Interruption(unittest.TestCase):
         process.kill()
         raise AssertionError(f"no '{event}': {process.communicate()}\n{self.host.read_log()}")
 
-    def check_killed(self, event):
-        process, run = self.begin(event, "new" if event == "connected" else "open",
-                                  () if event == "connected" else (SAMPLE,))
+    def wait_for_domain(self):
+        self.host.until(self.host.domains, "a domain is there", 60)
+
+    def check_killed(self, process, run):
+        """kill -9 of genkand, and what its next start makes of it"""
         self.host.kill()
         _, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 4, err)
         self.host.start()
         self.host.assert_nothing_left(self)
-        events = [line["event"] for line in self.host.ledger(run)]
-        self.assertIn("interrupted", events)
+        self.assertIn("interrupted", [line["event"] for line in self.host.ledger(run)])
         report = self.host.json("report", run)
         self.assertEqual(report["ended"]["by"], "interrupted")
-        if event != "connected":
-            self.assertEqual(len(os.listdir(os.path.join(self.host.state, "runs", run, "evidence/in"))), 1)
+        self.assertIn("genkand was ended", report["ended"]["message"])
         self.assertIn(run, self.host.read_log())
 
-    def test_killed_while_looking_into_the_file(self):
-        """kill -9 of genkand right after the file came in"""
-        self.check_killed("brought")
+    def check_evidence(self, run):
+        self.assertEqual(len(os.listdir(os.path.join(self.host.state, "runs", run, "evidence/in"))), 1)
 
-    def test_killed_while_connecting(self):
-        """kill -9 of genkand when NIC and policy are there and the share is not"""
-        self.check_killed("connected")
-
-    def test_killed_when_all_is_up(self):
-        """kill -9 of genkand when the guest is up and the file is being opened"""
-        self.check_killed("started")
-
-    def test_killed_while_the_domain_starts(self):
-        """kill -9 of genkand while the guest boots"""
-        process, run = self.begin("brought")
-        deadline = time.monotonic() + 60
-        while not self.host.domains() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.host.kill()
-        process.communicate(timeout=30)
-        self.host.start()
-        self.host.assert_nothing_left(self)
-        self.assertEqual(self.host.json("report", run)["ended"]["by"], "interrupted")
-
-    def check_ctrl_c(self, process, run, wanted):
+    def check_ctrl_c(self, process, run):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=90)
-        self.assertIn(process.returncode, wanted, err)
+        self.assertEqual(process.returncode, 1, err)
+        self.host.wait_closed(run)
         self.host.assert_nothing_left(self)
         self.assertEqual(self.host.json("report", run)["ended"]["by"], "cancelled")
         self.assertTrue(self.host.json("report", run)["disposed"])
 
-    def test_ctrl_c_while_booting(self):
-        """Ctrl-C before the guest is up: exit code 1, nothing left"""
+
+class WhileBooting(Interrupted):
+    @classmethod
+    def setUpClass(cls):
+        cls.set_up("warm=never\n")
+
+    def test_killed_while_the_guest_boots(self):
+        """kill -9 of genkand while a guest boots"""
         process, run = self.begin("brought")
-        time.sleep(3)
-        self.check_ctrl_c(process, run, (1,))
+        self.wait_for_domain()
+        self.check_killed(process, run)
+        self.check_evidence(run)
+
+    def test_ctrl_c_while_the_guest_boots(self):
+        """Ctrl-C while a guest boots: exit code 1, nothing left"""
+        process, run = self.begin("brought")
+        self.wait_for_domain()
+        self.check_ctrl_c(process, run)
+
+
+class Interruption(Interrupted):
+    @classmethod
+    def setUpClass(cls):
+        cls.set_up("")
+
+    def test_killed_while_looking_into_the_file(self):
+        """kill -9 of genkand right after the file came in"""
+        process, run = self.begin("brought")
+        self.check_killed(process, run)
+        self.check_evidence(run)
+
+    def test_killed_while_cloning(self):
+        """kill -9 of genkand when the clone's domain is there and nothing else"""
+        process, run = self.begin("created", "new", ())
+        self.wait_for_domain()
+        self.check_killed(process, run)
+
+    def test_killed_while_connecting(self):
+        """kill -9 of genkand right after it has attested what the VM is made of, with the network to come"""
+        self.check_killed(*self.begin("attested", "new", ()))
+
+    def test_killed_when_all_is_up(self):
+        """kill -9 of genkand when the guest is up and the file is being opened"""
+        process, run = self.begin("started")
+        self.check_killed(process, run)
+        self.check_evidence(run)
+
+    def test_killed_with_a_drop_box_that_is_full(self):
+        """kill -9 of genkand: what the guest had taken out is evidence all the same"""
+        process, run = self.begin("command", "run", ("--", "sh", "-c", "echo note > /genkan/outbound/note; sleep 600"))
+        machine = self.host.json("show", run)["machine"]
+        note = os.path.join(self.host.state, "machines", machine, "outbound/note")
+        self.host.until(lambda: os.path.exists(note) and os.stat(note).st_size, "the guest has written its note")
+        self.check_killed(process, run)
+        self.assertEqual([file["name"] for file in self.host.json("report", run)["outbound"]], ["note"])
 
     def test_ctrl_c_while_a_command_runs(self):
         """Ctrl-C while the command runs in the guest: nothing left"""
-        process, run = self.begin("command", "run", ("--", "sleep", "600"))
-        time.sleep(1)
-        self.check_ctrl_c(process, run, (1,))
+        self.check_ctrl_c(*self.begin("command", "run", ("--", "sleep", "600")))
 
     def test_a_caller_that_is_killed_leaves_nothing(self):
         """kill -9 of the command line"""
         process, run = self.begin("brought")
-        time.sleep(2)
+        self.wait_for_domain()
         process.kill()
         process.communicate()
-        deadline = time.monotonic() + 60
-        while self.host.json("ls") and time.monotonic() < deadline:
-            time.sleep(0.2)
+        self.host.wait_closed(run)
         self.host.assert_nothing_left(self)
         self.assertEqual(self.host.json("report", run)["ended"]["by"], "cancelled")
 
@@ -114,19 +141,22 @@ class Interruption(unittest.TestCase):
         self.host.json("rm", run)
         process.communicate(timeout=200)
         self.assertNotEqual(process.returncode, 0)
+        self.host.wait_closed(run)
         self.host.assert_nothing_left(self)
-        self.assertEqual(self.host.json("ls"), [])
 
     def test_reverted_and_removed_under_a_command(self):
         """a VM that is reverted or removed under a running command: the command ends, the daemon lives"""
         vm = self.host.json("new")["id"]
         for verb in ("revert", "rm"):
+            commands = sum(line["event"] == "command" for line in self.host.ledger(vm))
             process = self.host.popen("run", "--vm", vm, "--", "sleep", "600")
-            time.sleep(2)
+            self.host.until(lambda: sum(line["event"] == "command" for line in self.host.ledger(vm)) > commands,
+                            "the command is recorded")
+            time.sleep(1)  # until it runs
             self.host.json(verb, vm)
             self.assertEqual(process.wait(30), 5, process.stderr.read())
             process.communicate()
-        self.assertEqual(self.host.json("ls"), [])
+        self.host.wait_closed(vm)
         self.host.assert_nothing_left(self)
 
     def test_a_reader_that_stops(self):

@@ -63,7 +63,7 @@ class Open(unittest.TestCase):
         self.assertEqual(report["file"]["name"], "sample.pdf.lnk")
         self.assertEqual(report["policy"]["name"], "none")
         self.assertRegex(report["image"]["digest"], "^sha256:[0-9a-f]{64}$")
-        self.assertEqual(report["started"]["via"], "cold")
+        self.assertEqual(report["started"]["via"], "warm")
         self.assertLessEqual({"claim", "network", "share", "command", "total"}, report["started"]["ms"].keys())
         self.assertIsInstance(report["exit"], int)
         with open(report["screenshot"], "rb") as file:

@@ -71,6 +71,7 @@ class Outbound(unittest.TestCase):
     def test_5_a_symlink_does_not_become_evidence(self):
         """after rm the refusals are counted in the ledger"""
         self.host.json("rm", "fox")
+        self.host.wait_closed(self.vm)
         refused = [line for line in self.host.ledger(self.vm) if line["event"] == "outbound-refused"]
         self.assertEqual(len(refused), 1)
         self.host.assert_nothing_left(self)
