@@ -11,7 +11,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { COPY_CHUNK = 1 << 18, TREE_DEPTH = 1100, LOCK_POLL_US = 50000 };
+enum { COPY_CHUNK = 1 << 18, TREE_DEPTH = 1100, LOCK_POLL_US = 50000, READ_MORE = 4096 };
 
 gboolean
 gk_fd_write_all (int fd, const void *data, gsize size, GError **error)
@@ -55,25 +55,31 @@ gk_file_replace (int dir, const char *name, const void *data, gsize size, mode_t
     return TRUE;
 }
 
+static GBytes *
+set_too_large (gsize max, GError **error)
+{
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
+                 "the file is larger than %" G_GSIZE_FORMAT " bytes", max);
+    return NULL;
+}
+
+/* To its end, not to its size: a file of the kernel's says that it has none. */
 GBytes *
 gk_fd_read_all (int fd, gsize max, GError **error)
 {
     struct stat st;
-    g_autofree char *data = NULL;
+    g_autoptr (GByteArray) data = g_byte_array_new ();
     gsize got = 0;
 
     if (fstat (fd, &st) < 0 || !S_ISREG (st.st_mode)) {
         g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE, "not a regular file");
         return NULL;
     }
-    if ((guint64) st.st_size > max) {
-        g_set_error (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
-                     "the file is larger than %" G_GSIZE_FORMAT " bytes", max);
-        return NULL;
-    }
-    data = g_malloc0 ((gsize) st.st_size + 1);
-    while (got < (gsize) st.st_size) {
-        gssize n = pread (fd, data + got, (gsize) st.st_size - got, (off_t) got);
+    if ((guint64) st.st_size > max)
+        return set_too_large (max, error);
+    g_byte_array_set_size (data, (guint) MIN ((gsize) st.st_size, max) + READ_MORE);
+    for (;;) {
+        gssize n = pread (fd, data->data + got, data->len - got, (off_t) got);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -84,8 +90,15 @@ gk_fd_read_all (int fd, gsize max, GError **error)
         if (n == 0)
             break;
         got += (gsize) n;
+        if (got > max)
+            return set_too_large (max, error);
+        if (got == data->len)
+            g_byte_array_set_size (data, (guint) (got + READ_MORE));
     }
-    return g_bytes_new_take (g_steal_pointer (&data), got);
+    g_byte_array_set_size (data, (guint) got + 1);
+    data->data[got] = '\0';
+    return g_bytes_new_with_free_func (data->data, got, (GDestroyNotify) g_byte_array_unref,
+                                       g_byte_array_ref (data));
 }
 
 GBytes *

@@ -3,7 +3,6 @@
 
 #include "base/json.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,10 @@
 
 /* What a drop box may cost at the end: as many bytes as it could really hold (a sparse file claims
  * more), so many files, so long. What is beyond is refused, and counted. */
-enum { OUTBOUND_MOST = 1000, OUTBOUND_SECONDS = 60, CONSOLES_MOST = 100 };
+enum { OUTBOUND_MOST = 1000, OUTBOUND_SECONDS = 60, LIVES_MOST = 100 };
+
+/* virtlogd rolls a log over at that, by default. */
+enum { CONSOLE_BYTES = 2 << 20 };
 
 /* An overlay that ends within this of its limit was stopped by it: qcow2 grows by clusters. */
 enum { NEAR_LIMIT = 1 << 20 };
@@ -67,8 +69,8 @@ record_refused (const Aftermath *after, guint count)
         return;
     members = json_object_new ();
     json_object_set_int_member (members, "count", count);
-    json_object_set_string_member (members, "why",
-                                   "no plain file, changed under our hands, or over a limit");
+    json_object_set_string_member (
+        members, "why", "no plain file, changed under our hands, over a limit, or time was up");
     record (after, "outbound-refused", members);
 }
 
@@ -110,17 +112,6 @@ record_limit (const Aftermath *after, const char *limit, guint64 value, const ch
     record (after, "limit", members);
 }
 
-/* Where the last of the file's data ends. */
-static guint64
-end_of_data (int fd)
-{
-    off_t end = 0, data;
-
-    while ((data = lseek (fd, end, SEEK_DATA)) >= 0)
-        end = lseek (fd, data, SEEK_HOLE);
-    return (guint64) end;
-}
-
 static void
 look_at_overlay (const Aftermath *after)
 {
@@ -130,7 +121,7 @@ look_at_overlay (const Aftermath *after)
 
     if (fd < 0)
         return;
-    if (end_of_data (fd) + NEAR_LIMIT >= limit)
+    if (lseek (fd, (off_t) (limit - MIN (limit, NEAR_LIMIT)), SEEK_DATA) >= 0)
         record_limit (after, "overlay", limit,
                       "the guest wrote as much to its disk as it may; more failed there");
     close (fd);
@@ -154,23 +145,35 @@ look_at_drop_box (const Aftermath *after)
 
 /* --- the console ----------------------------------------------------------------------------- */
 
-/* One for each life; virtlogd rolls a console over that grows too long. */
+/* Of each life the log, and what virtlogd took of its beginning when it grew too long (`.0` and on,
+ * which it throws away in the end: a guest can flood its console, but no more). */
 static void
-keep_console (const Aftermath *after)
+keep_console (const Aftermath *after, guint life)
 {
-    g_autofree char *from = g_build_filename (after->machine, "console.log", NULL);
-    g_autofree char *rolled = g_strconcat (from, ".0", NULL);
+    static const char *const parts[] = { "", ".0", ".1", ".2" };
 
-    if (access (rolled, F_OK) == 0)
-        record_limit (after, "console", 2 << 20, "the console's log was rolled over");
-    for (guint i = 1; i <= CONSOLES_MOST; i++) {
-        g_autofree char *name =
-            i == 1 ? g_strdup ("console.log") : g_strdup_printf ("console.%u.log", i);
-        g_autofree char *to = g_build_filename (after->run, name, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS (parts); i++) {
+        g_autofree char *from = g_strconcat (after->machine, "/console.log", parts[i], NULL);
+        g_autofree char *to =
+            life == 1 ? g_strconcat (after->run, "/console.log", parts[i], NULL)
+                      : g_strdup_printf ("%s/console.%u.log%s", after->run, life, parts[i]);
 
-        if (renameat2 (AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0 || errno != EEXIST)
-            return;
+        if (rename (from, to) == 0 && i == 1)
+            record_limit (after, "console", CONSOLE_BYTES, "the console's log was rolled over");
     }
+}
+
+static guint
+next_life (const char *run)
+{
+    for (guint life = 1; life < LIVES_MOST; life++) {
+        g_autofree char *path = life == 1 ? g_build_filename (run, "console.log", NULL)
+                                          : g_strdup_printf ("%s/console.%u.log", run, life);
+
+        if (access (path, F_OK) < 0)
+            return life;
+    }
+    return LIVES_MOST;
 }
 
 static void
@@ -179,14 +182,30 @@ collect (const Aftermath *after)
     collect_outbound (after);
     look_at_overlay (after);
     look_at_drop_box (after);
-    keep_console (after);
+    keep_console (after, next_life (after->run));
+}
+
+static Aftermath
+of (GkDisposable *disposable, GkMachine *machine)
+{
+    return (Aftermath) { disposable->host, disposable->ledger, disposable->folder,
+                         machine->folder };
 }
 
 void
 gk_aftermath_collect (GkDisposable *disposable, GkMachine *machine)
 {
-    collect (
-        &(Aftermath) { disposable->host, disposable->ledger, disposable->folder, machine->folder });
+    Aftermath after = of (disposable, machine);
+
+    collect (&after);
+}
+
+void
+gk_aftermath_keep_console (GkDisposable *disposable, GkMachine *machine)
+{
+    Aftermath after = of (disposable, machine);
+
+    keep_console (&after, next_life (after.run));
 }
 
 void

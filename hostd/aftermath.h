@@ -8,6 +8,9 @@
 /* @machine: killed. Console and evidence come to lie in the run's folder. */
 void gk_aftermath_collect (GkDisposable *disposable, GkMachine *machine);
 
+/* Its console alone: of one that did not come up. */
+void gk_aftermath_keep_console (GkDisposable *disposable, GkMachine *machine);
+
 /* The same for a machine whose genkand is no more: from its folder into the run's, with its ledger. */
 void gk_aftermath_collect_leftover (GkHost *host, GkLedger *ledger, const char *run_folder,
                                     const char *machine_folder);

@@ -53,7 +53,7 @@ state (GkDisposable *disposable, GkMachine *machine, const char *via)
     json_object_set_string_member (statement, "time", now);
     json_object_set_string_member (statement, "host", disposable->host->instance);
     json_object_set_string_member (statement, "run", disposable->id);
-    json_object_set_int_member (statement, "life", disposable->lives + 1);
+    json_object_set_int_member (statement, "life", disposable->lives);
     json_object_set_string_member (statement, "via", via);
     json_object_set_string_member (statement, "machine", machine->id);
     json_object_set_object_member (statement, "image", describe_image (machine->image));

@@ -142,6 +142,8 @@ gk_image_verify_run (GkJob *job, gpointer data, GError **error)
 {
     GkImageJob *wish = data;
     g_autoptr (GkImage) image = gk_image_load (wish->host->state_dir, wish->name, error);
+    g_autoptr (GkWarm) warm = NULL;
+    g_autoptr (GError) none = NULL;
     JsonObject *result;
 
     if (!image)
@@ -149,7 +151,15 @@ gk_image_verify_run (GkJob *job, gpointer data, GError **error)
     gk_job_progress (job, 255, "reading every byte of %s:%s", image->name, image->version);
     if (!gk_image_verify (image, gk_job_cancellable (job), error))
         return NULL;
+    warm = gk_warm_find (wish->host, image, job, &none);
+    if (g_error_matches (none, GK_WARM_ERROR, GK_WARM_ERROR_CHANGED)) {
+        g_propagate_error (error, g_steal_pointer (&none));
+        return NULL;
+    }
+    if (warm && !gk_warm_verify (warm, gk_job_cancellable (job), error))
+        return NULL;
     result = json_object_new ();
+    gk_json_set_text (result, "warm", warm ? warm->digest : NULL);
     json_object_set_string_member (result, "name", image->name);
     json_object_set_string_member (result, "version", image->version);
     json_object_set_string_member (result, "digest", image->digest);

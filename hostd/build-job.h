@@ -19,5 +19,6 @@ JsonObject *gk_image_build_run (GkJob *job, gpointer data, GError **error);
  * took_ms}`; `made` is false where there was one that fits. */
 JsonObject *gk_image_warm_run (GkJob *job, gpointer data, GError **error);
 
-/* GkJobFunc; @data: GkImageJob. Result: `{name, version, digest, unchanged: true}`. */
+/* GkJobFunc; @data: GkImageJob. Reads every byte of it and of its warm state. Result:
+ * `{name, version, digest, unchanged: true, warm}`. */
 JsonObject *gk_image_verify_run (GkJob *job, gpointer data, GError **error);

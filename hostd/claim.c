@@ -3,9 +3,9 @@
 
 #include "base/json.h"
 #include "hostd/api/error.h"
+#include "hostd/aftermath.h"
 #include "hostd/attestation.h"
 #include "hostd/machine/pool.h"
-#include "hostd/machine/pressure.h"
 #include "hostd/reaper.h"
 #include "hostd/registry.h"
 
@@ -19,55 +19,70 @@ typedef struct {
     guint64 agent_before; /* microseconds that were spent on its agent before the claim */
 } Claim;
 
-/* --- the memory of all guests ---------------------------------------------------------------- */
-
-static guint64
-memory_limit (const GkConfig *config)
+/* What is held ready gives way to what is asked for; the disposable itself is counted already. */
+static void
+make_room (GkHost *host)
 {
-    GkPressure pressure = { 0 };
+    guint64 wanted = gk_registry_memory (host->registry) + gk_pool_memory (host->pool);
 
-    if (config->memory_total)
-        return config->memory_total;
-    return gk_pressure_read (&pressure, NULL) ? pressure.total / 4 * 3 : G_MAXUINT64;
-}
-
-/* What is held ready gives way to what is asked for. The disposable itself is counted already. */
-static gboolean
-make_room (GkHost *host, GError **error)
-{
-    guint64 limit = memory_limit (host->config), used = gk_registry_memory (host->registry);
-    guint64 ready = gk_pool_memory (host->pool);
-
-    if (used > limit) {
-        g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED,
-                     "the VMs would take %" G_GUINT64_FORMAT
-                     " MiB of memory, and %" G_GUINT64_FORMAT
-                     " are allowed ([vm] memory-mib): remove one with 'genkan rm'",
-                     used >> 20, limit >> 20);
-        return FALSE;
-    }
-    if (used + ready > limit)
-        gk_pool_give_way (host->pool, used + ready - limit, "its memory was needed by a VM");
-    return TRUE;
+    if (wanted > host->memory_limit)
+        gk_pool_give_way (host->pool, wanted - host->memory_limit, "its memory was needed by a VM");
 }
 
 /* --- the three ways -------------------------------------------------------------------------- */
 
+/* Whoever removes the disposable from now on kills this machine. */
+static void
+publish (Claim *claim, GkMachine *machine)
+{
+    GkMachine *before;
+
+    claim->machine = machine;
+    before = gk_disposable_set_machine (claim->disposable, machine, claim->via);
+    if (before)
+        gk_reaper_take (claim->disposable->host->reaper, before);
+}
+
 static void
 give_up (Claim *claim)
 {
-    if (claim->machine)
-        gk_reaper_take (claim->disposable->host->reaper, g_steal_pointer (&claim->machine));
+    if (claim->machine) {
+        gk_aftermath_keep_console (claim->disposable, claim->machine);
+        gk_registry_unbind (claim->disposable->host->registry, claim->machine->id);
+    }
+    publish (claim, NULL);
 }
 
-/* Whatever is wrong with it, it is not the user's concern, but for a golden image that has changed.
- */
+/* Whether somebody has cancelled the job, or removed the disposable, meanwhile. */
 static gboolean
-is_final (const GError *error)
+is_over (Claim *claim, GError **error)
 {
-    return error->domain == GK_IMAGE_ERROR ||
-           g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ||
-           g_error_matches (error, GK_VMM_ERROR, GK_VMM_ERROR_UNREACHABLE);
+    if (g_cancellable_set_error_if_cancelled (gk_job_cancellable (claim->job), error))
+        return TRUE;
+    if (gk_disposable_state (claim->disposable) < GK_DISPOSABLE_DISPOSING)
+        return FALSE;
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "'%s' was removed meanwhile",
+                 claim->disposable->name);
+    return TRUE;
+}
+
+/* Whatever is wrong with a machine is not the user's concern, and the next way is tried; but not
+ * where the golden image has changed, libvirt is away, or nobody waits any more. Takes @failed. */
+static gboolean
+is_final (Claim *claim, GError *failed, GError **error)
+{
+    if (is_over (claim, error)) {
+        g_error_free (failed);
+        return TRUE;
+    }
+    if (failed->domain != GK_IMAGE_ERROR &&
+        !g_error_matches (failed, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
+        !g_error_matches (failed, GK_VMM_ERROR, GK_VMM_ERROR_UNREACHABLE)) {
+        g_error_free (failed);
+        return FALSE;
+    }
+    g_propagate_error (error, failed);
+    return TRUE;
 }
 
 static gboolean
@@ -85,29 +100,34 @@ from_pool (Claim *claim, GError **error)
     GkDisposable *disposable = claim->disposable;
 
     claim->via = "pool";
-    while ((claim->machine = gk_pool_take (disposable->host->pool, disposable->image))) {
-        g_autoptr (GError) local = NULL;
+    for (;;) {
+        GkMachine *machine = gk_pool_take (disposable->host->pool, disposable->image);
+        GError *failed = NULL;
 
-        if (wake (claim, &local))
+        if (!machine)
+            return FALSE;
+        publish (claim, machine);
+        if (wake (claim, &failed))
             return TRUE;
         g_warning ("machine %s of the pool is broken and thrown away: %s", claim->machine->id,
-                   local->message);
+                   failed->message);
         give_up (claim);
-        if (is_final (local)) {
-            g_propagate_error (error, g_steal_pointer (&local));
+        if (is_final (claim, failed, error))
             return FALSE;
-        }
     }
-    return FALSE;
 }
 
 static gboolean
 make_machine (Claim *claim, GkWarm *warm, GError **error)
 {
+    GkMachine *machine;
+
+    make_room (claim->disposable->host);
     claim->agent_before = 0;
-    claim->machine = gk_machine_new (claim->disposable->host, claim->disposable->image, error);
-    if (!claim->machine)
+    machine = gk_machine_new (claim->disposable->host, claim->disposable->image, error);
+    if (!machine)
         return FALSE;
+    publish (claim, machine);
     return (warm ? gk_machine_clone (claim->machine, warm, claim->job, error)
                  : gk_machine_boot (claim->machine, claim->job, error)) &&
            gk_machine_fit_out (claim->machine, claim->job, error) &&
@@ -120,27 +140,25 @@ from_warm (Claim *claim, GError **error)
 {
     GkDisposable *disposable = claim->disposable;
     GkHost *host = disposable->host;
-    g_autoptr (GError) local = NULL;
     g_autoptr (GkWarm) warm = NULL;
+    GError *failed = NULL;
+    gboolean to_blame;
 
     claim->via = "warm";
     if (!host->config->warm)
         return FALSE;
-    warm = gk_warm_find (host, disposable->image, claim->job, &local);
-    if (warm && make_machine (claim, warm, &local))
+    warm = gk_warm_find (host, disposable->image, claim->job, &failed);
+    if (warm && make_machine (claim, warm, &failed))
         return TRUE;
+    if (warm)
+        g_warning ("a clone of the warm state of %s:%s does not work: %s", disposable->image->name,
+                   disposable->image->version, failed->message);
     give_up (claim);
-    if (is_final (local)) {
-        g_propagate_error (error, g_steal_pointer (&local));
+    to_blame = gk_warm_is_to_blame (failed);
+    if (is_final (claim, failed, error))
         return FALSE;
-    }
-    /* A state that cannot be cloned is made anew; the user gets a cold machine meanwhile. */
-    if (warm) {
-        g_warning ("the warm state of %s:%s is broken and thrown away: %s", disposable->image->name,
-                   disposable->image->version, local->message);
-        gk_warm_remove (host, disposable->image, NULL);
-    }
-    gk_pool_want_warm (host->pool, disposable->image);
+    /* Made, or tried, when there is time; the user gets a cold machine meanwhile. */
+    gk_pool_want_warm (host->pool, disposable->image, to_blame ? warm : NULL);
     return FALSE;
 }
 
@@ -160,10 +178,8 @@ get_machine (Claim *claim, GError **error)
     static gboolean (*const ways[]) (Claim *, GError **) = { from_pool, from_warm, from_cold };
     g_autoptr (GError) local = NULL;
 
-    if (!make_room (claim->disposable->host, error))
-        return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS (ways); i++) {
-        if (g_cancellable_set_error_if_cancelled (gk_job_cancellable (claim->job), error))
+        if (is_over (claim, error))
             return FALSE;
         if (ways[i](claim, &local))
             return TRUE;
@@ -172,7 +188,8 @@ get_machine (Claim *claim, GError **error)
             return FALSE;
         }
     }
-    g_assert_not_reached ();
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "there is no way to get a VM");
+    return FALSE;
 }
 
 /* --- from a machine to a disposable's -------------------------------------------------------- */
@@ -192,10 +209,8 @@ connect_network (Claim *claim, GError **error)
 
     /* What it says from its first packet on is the disposable's. */
     gk_registry_bind (disposable->host->registry, claim->machine->id, disposable);
-    if (!gk_machine_connect (claim->machine, disposable->policy, &claim->address, error)) {
-        gk_registry_unbind (disposable->host->registry, claim->machine->id);
+    if (!gk_machine_connect (claim->machine, disposable->policy, &claim->address, error))
         return FALSE;
-    }
     members = json_object_new ();
     json_object_set_string_member (members, "policy", disposable->policy);
     json_object_set_string_member (members, "mac", claim->machine->mac);
@@ -243,19 +258,6 @@ record_started (Claim *claim, JsonObject *ms)
     gk_disposable_record (claim->disposable, "started", members);
 }
 
-/* Whether somebody has cancelled the job, or removed the disposable, meanwhile. */
-static gboolean
-is_over (Claim *claim, GError **error)
-{
-    if (g_cancellable_set_error_if_cancelled (gk_job_cancellable (claim->job), error))
-        return TRUE;
-    if (gk_disposable_state (claim->disposable) < GK_DISPOSABLE_DISPOSING)
-        return FALSE;
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "'%s' was removed meanwhile",
-                 claim->disposable->name);
-    return TRUE;
-}
-
 static gboolean
 run_steps (Claim *claim, JsonObject *ms, GError **error)
 {
@@ -282,7 +284,7 @@ gk_claim (GkDisposable *disposable, GkJob *job, GError **error)
     gboolean ok;
 
     gk_pool_hold (disposable->host->pool);
-    ok = run_steps (&claim, ms, error);
+    ok = run_steps (&claim, ms, error) && !is_over (&claim, error);
     gk_pool_release (disposable->host->pool);
     g_free (claim.address);
     if (!ok) {
@@ -293,6 +295,5 @@ gk_claim (GkDisposable *disposable, GkJob *job, GError **error)
         ms, "agent", (double) (gk_vm_agent_usec (claim.machine->vm) - claim.agent_before) / 1000);
     record_started (&claim, ms);
     disposable->agent_before = claim.agent_before;
-    gk_disposable_set_machine (disposable, claim.machine, claim.via);
     return TRUE;
 }

@@ -285,6 +285,19 @@ gk_disposable_expire (GkDisposable *disposable, char **ret_why)
     return TRUE;
 }
 
+gboolean
+gk_disposable_leave_unused (GkDisposable *disposable, const char *why)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&disposable->lock);
+
+    if (disposable->state != GK_DISPOSABLE_RUNNING || disposable->use.users > 0)
+        return FALSE;
+    disposable->state = GK_DISPOSABLE_DISPOSING;
+    g_free (disposable->why);
+    disposable->why = g_strdup (why);
+    return TRUE;
+}
+
 void
 gk_disposable_begin_behind (GkDisposable *disposable)
 {
@@ -353,11 +366,8 @@ gk_disposable_record (GkDisposable *disposable, const char *event, JsonObject *m
 {
     g_autoptr (GError) error = NULL;
 
-    if (gk_disposable_state (disposable) == GK_DISPOSABLE_CLOSED) {
-        g_clear_pointer (&members, json_object_unref);
-        return;
-    }
-    if (!gk_ledger_append (disposable->ledger, GK_LEDGER_DURABLE, event, members, &error))
+    if (!gk_ledger_append (disposable->ledger, GK_LEDGER_DURABLE, event, members, &error) &&
+        !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED))
         g_warning ("run %s: %s", disposable->id, error->message);
 }
 

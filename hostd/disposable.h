@@ -112,6 +112,9 @@ void gk_disposable_end_use (GkDisposable *disposable);
 /* Whether its lease is over: it is disposing then, and @ret_why says which limit it was. */
 gboolean gk_disposable_expire (GkDisposable *disposable, char **ret_why);
 
+/* Where it runs and nobody uses it: it is disposing then. */
+gboolean gk_disposable_leave_unused (GkDisposable *disposable, const char *why);
+
 /* Brackets the looking at a former machine; the run is not closed before its end. */
 void gk_disposable_begin_behind (GkDisposable *disposable);
 void gk_disposable_end_behind (GkDisposable *disposable);
@@ -128,7 +131,7 @@ gboolean gk_disposable_use (GkDisposable *disposable, GError **error);
 /* The same, where it must still be the machine with that number (`lives`). */
 gboolean gk_disposable_use_life (GkDisposable *disposable, guint life, GError **error);
 
-/* Appends an event, unless the run is closed. A ledger that cannot be written is a warning in the log, no error: callers that
+/* Appends an event, unless the run is over. A ledger that cannot be written is a warning in the log, no error: callers that
  * must not go on without look at gk_ledger_append() themselves. */
 void gk_disposable_record (GkDisposable *disposable, const char *event, JsonObject *members);
 

@@ -8,6 +8,7 @@
 #include "hostd/reaper.h"
 #include "hostd/registry.h"
 #include "hostd/report.h"
+#include "hostd/run.h"
 
 /* A turn of the main loop, so that the bridge's last events are in the ledger. */
 typedef struct {
@@ -59,6 +60,21 @@ describe_time (GkDisposable *disposable, JsonObject *members)
                                    (double) (all - agent - disposable->waited) / 1000);
 }
 
+/* Where the machine came from a warm state that is still the one: whether that is what was sealed.
+ */
+static void
+describe_warm (GkDisposable *disposable, JsonObject *members)
+{
+    GkWarm *warm = disposable->machine ? disposable->machine->warm : NULL;
+    g_autoptr (GError) error = NULL;
+
+    if (!warm || gk_warm_is_replaced (warm))
+        return;
+    json_object_set_boolean_member (members, "warm_unchanged", gk_warm_check (warm, &error));
+    if (error)
+        json_object_set_string_member (members, "warm", error->message);
+}
+
 static void
 record_disposed (GkDisposable *disposable)
 {
@@ -68,23 +84,27 @@ record_disposed (GkDisposable *disposable)
 
     json_object_set_int_member (members, "network_unrecorded", (gint64) disposable->unrecorded);
     json_object_set_boolean_member (members, "golden_unchanged", unchanged);
+    describe_warm (disposable, members);
     if (error)
         json_object_set_string_member (members, "golden", error->message);
     describe_time (disposable, members);
-    gk_disposable_record (disposable, "disposed", members);
+    g_clear_error (&error);
+    if (!gk_ledger_append (disposable->ledger, GK_LEDGER_LAST, "disposed", members, &error))
+        g_warning ("run %s: %s", disposable->id, error->message);
 }
 
-/* The guest is dead. Its last network events are in the ledger when its rules are gone and the main
- * loop has had a turn; where they resist, the reaper tries on. */
+/* The guest is dead: nothing that may have kept its tap speaks for it any longer, either. Its last
+ * network events are in the ledger when its rules are gone and the main loop has had a turn; where
+ * they resist, the reaper tries on. */
 static void
 look_at (GkDisposable *disposable, GkMachine *machine)
 {
     GkHost *host = disposable->host;
     g_autoptr (GError) error = NULL;
 
-    gk_aftermath_collect (disposable, machine);
     if (!gk_bridge_remove (host->bridge, machine->id, &error))
         g_warning ("run %s: %s", disposable->id, error->message);
+    gk_aftermath_collect (disposable, machine);
     wait_for_events ();
     gk_registry_unbind (host->registry, machine->id);
 }
@@ -163,12 +183,45 @@ dispose_behind (gpointer data)
 gboolean
 gk_dispose_behind (GkDisposable *disposable, GError **error)
 {
+    gboolean first =
+        gk_disposable_enter (disposable, GK_DISPOSABLE_DISPOSING, "it is being removed");
+
     gk_disposable_stop_watch (disposable);
-    gk_disposable_enter (disposable, GK_DISPOSABLE_DISPOSING, "it is being removed");
+    if (first)
+        gk_run_record_end (disposable, GK_RUN_REMOVED, -1, NULL);
     if (!silence (disposable, error))
         return FALSE;
-    gk_reaper_call (disposable->host->reaper, dispose_behind, gk_disposable_ref (disposable));
+    if (!first)
+        return TRUE;
+    gk_reaper_call (disposable->host->reaper, GK_REAPER_CLOSE, dispose_behind,
+                    gk_disposable_ref (disposable));
     return TRUE;
+}
+
+void
+gk_strike_all (GkHost *host)
+{
+    g_autoptr (GPtrArray) living = gk_registry_list (host->registry);
+
+    for (guint i = 0; i < living->len; i++) {
+        g_autoptr (GkMachine) machine = gk_disposable_machine (living->pdata[i]);
+
+        if (machine)
+            gk_machine_strike (machine);
+    }
+}
+
+void
+gk_dispose_all (GkHost *host)
+{
+    g_autoptr (GPtrArray) living = gk_registry_list (host->registry);
+
+    gk_strike_all (host);
+    for (guint i = 0; i < living->len; i++) {
+        gk_run_record_end (living->pdata[i], GK_RUN_STOPPED, -1, "genkand was stopped");
+        gk_reaper_call (host->reaper, GK_REAPER_CLOSE, dispose_behind,
+                        gk_disposable_ref (living->pdata[i]));
+    }
 }
 
 typedef struct {
@@ -197,25 +250,31 @@ leave_behind (GkDisposable *disposable, GkMachine *machine)
     former->disposable = gk_disposable_ref (disposable);
     former->machine = machine;
     gk_disposable_begin_behind (disposable);
-    gk_reaper_call (disposable->host->reaper, look_at_former, former);
+    gk_reaper_call (disposable->host->reaper, GK_REAPER_LOOK, look_at_former, former);
 }
 
 static gboolean
+set_removed (GkDisposable *disposable, GError **error)
+{
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "'%s' was removed meanwhile",
+                 disposable->name);
+    return FALSE;
+}
+
+/* With `work` held. One former machine at a time: what it left takes room until it was looked at.
+ */
+static gboolean
 replace_machine (GkDisposable *disposable, GkJob *job, GError **error)
 {
-    GkMachine *former;
+    GkMachine *former = gk_disposable_set_machine (disposable, NULL, NULL);
+    gboolean ok;
 
-    if (!silence (disposable, error)) {
-        g_prefix_error (error, "the old VM of '%s' could not be killed: ", disposable->name);
-        return FALSE;
-    }
-    former = gk_disposable_set_machine (disposable, NULL, NULL);
-    if (gk_claim (disposable, job, error)) {
+    gk_disposable_wait_behind (disposable);
+    ok = gk_claim (disposable, job, error);
+    if (former)
         leave_behind (disposable, former);
-        return TRUE;
-    }
-    leave_behind (disposable, former);
-    return FALSE;
+    return ok && (gk_disposable_enter (disposable, GK_DISPOSABLE_RUNNING, "it was reverted") ||
+                  set_removed (disposable, error));
 }
 
 gboolean
@@ -223,22 +282,24 @@ gk_revert (GkDisposable *disposable, GkJob *job, GError **error)
 {
     gboolean ok;
 
-    if (!gk_disposable_use (disposable, error))
+    /* Killed before anything is waited for: whoever talks to it then lets go of it. */
+    if (!gk_disposable_enter (disposable, GK_DISPOSABLE_REVERTING, "it is being reverted")) {
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND,
+                     "VM '%s' is not running, or being reverted already", disposable->name);
         return FALSE;
-    ok = gk_disposable_enter (disposable, GK_DISPOSABLE_REVERTING, "it is being reverted");
-    if (ok) {
-        gk_disposable_record (disposable, "reverting", NULL);
-        ok = replace_machine (disposable, job, error);
-    } else {
-        g_set_error (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND, "'%s' is being removed",
-                     disposable->name);
     }
-    if (ok) {
+    gk_disposable_set_watch (disposable, gk_job_cancellable (job));
+    gk_disposable_record (disposable, "reverting", NULL);
+    ok = silence (disposable, error);
+    g_mutex_lock (&disposable->work);
+    ok = ok && replace_machine (disposable, job, error);
+    if (ok)
         gk_disposable_record (disposable, "reverted", NULL);
-        gk_disposable_enter (disposable, GK_DISPOSABLE_RUNNING, "it was reverted");
-    }
     g_mutex_unlock (&disposable->work);
-    if (!ok)
+    gk_disposable_set_watch (disposable, NULL);
+    if (!ok) {
+        gk_run_record_end (disposable, GK_RUN_FAILED, -1, error ? (*error)->message : NULL);
         gk_dispose (disposable);
+    }
     return ok;
 }

@@ -15,6 +15,13 @@ void gk_dispose (GkDisposable *disposable);
  * killed. */
 gboolean gk_dispose_behind (GkDisposable *disposable, GError **error);
 
+/* Every one, at the end of genkand: all are killed first, then looked at a few at a time by the reaper,
+ * which is to be waited for. */
+void gk_dispose_all (GkHost *host);
+
+/* Kills the machine of every disposable; waits for nothing. */
+void gk_strike_all (GkHost *host);
+
 /**
  * gk_revert:
  *

@@ -26,6 +26,7 @@ describe (const GkBridgeEvent *event)
     json_object_set_string_member (members, "rule", event->rule);
     json_object_set_int_member (members, "count", (gint64) event->count);
     json_object_set_string_member (members, "seen", event->time);
+    json_object_set_string_member (members, "machine", event->vm);
     return members;
 }
 

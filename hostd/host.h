@@ -16,6 +16,7 @@ typedef struct _GkRegistry GkRegistry;
 typedef struct {
     char *state_dir, *run_dir, *config_dir; /* absolute */
     char *instance;    /* a UUID, kept in the state directory: whose domains are ours */
+    guint64 memory_limit; /* of all guests together, bytes */
     char *boot_id;     /* the kernel's: which boot of the host this is */
     GkConfig *config;
     GkVmm *vmm;        /* any worker thread */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ends disposables whose lease is over, and writes down why. Main thread. */
+/* Ends disposables whose lease is over, or whose guest has ended, and writes down why. Main thread. */
 #pragma once
 
 #include "hostd/host.h"

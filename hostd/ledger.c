@@ -22,6 +22,7 @@ struct _GkLedger {
     guint64 events;
     char *head;
     gsize torn; /* bytes of a cut line that were taken off at opening */
+    gboolean sealed; /* its last event is there */
 };
 
 /* Where a reading stands. */
@@ -163,7 +164,12 @@ gk_ledger_append (GkLedger *ledger, GkLedgerDurability durability, const char *e
                      "event '%s' is too long for the ledger", event);
         return FALSE;
     }
-    if (!write_line (ledger, text, size, durability == GK_LEDGER_DURABLE, error)) {
+    if (ledger->sealed) {
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
+                     "event '%s' comes after the ledger's end", event);
+        return FALSE;
+    }
+    if (!write_line (ledger, text, size, durability != GK_LEDGER_NORMAL, error)) {
         g_prefix_error (error, "cannot write event '%s' to the ledger: ", event);
         return FALSE;
     }
@@ -171,6 +177,7 @@ gk_ledger_append (GkLedger *ledger, GkLedgerDurability durability, const char *e
     ledger->head = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) text, size - 1);
     ledger->events++;
     ledger->torn = 0;
+    ledger->sealed = durability == GK_LEDGER_LAST;
     return TRUE;
 }
 

@@ -24,6 +24,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkLedger, gk_ledger_free)
 typedef enum {
     GK_LEDGER_NORMAL,  /* on disk when the kernel thinks so */
     GK_LEDGER_DURABLE, /* on disk when this returns */
+    GK_LEDGER_LAST,    /* the same; nothing can be appended after it: G_IO_ERROR_CLOSED */
 } GkLedgerDurability;
 
 /**

@@ -5,8 +5,8 @@
  * Whatever blocks runs in the thread of a job. It starts in this order: lock, configuration,
  * helpers, clean-up after a predecessor, socket; and ends in the reverse: no new calls, jobs
  * cancelled, every disposable removed, helpers stopped. What it does not get to do because it is
- * killed, its successor does (recover.h); what must not wait for a successor, the kernel and
- * libvirtd do at once: domains and the bridge's namespace die with this process. */
+ * killed, its successor does (recover.h); what must not wait for a successor, genkan-guard
+ * and the kernel do at once: QEMUs and the bridge's namespace die with this process. */
 #include "base/fd.h"
 #include "base/files.h"
 #include "base/paths.h"
@@ -17,6 +17,7 @@
 #include "hostd/evidence.h"
 #include "hostd/lease-watch.h"
 #include "hostd/machine/pool.h"
+#include "hostd/machine/pressure.h"
 #include "hostd/reaper.h"
 #include "hostd/recover.h"
 #include "hostd/registry.h"
@@ -29,7 +30,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { SWEEP_TIMEOUT_MS = 60000, SWEEP_OUTPUT_MAX = 1 << 16, END_TICK_MS = 50 };
+enum { SWEEP_TIMEOUT_MS = 60000, SWEEP_OUTPUT_MAX = 1 << 16, END_TICK_MS = 50, PATIENCE_S = 3 };
 
 typedef struct {
     GkHost host;
@@ -38,6 +39,7 @@ typedef struct {
     GkServer *server;
     int state_lock, run_lock;
     guint leases; /* source id */
+    gint64 ending_since; /* monotonic */
     GThread *disposing; /* at the end */
     gboolean disposed; /* atomic */
 } Daemon;
@@ -142,6 +144,16 @@ sweep_builds (GkHost *host)
         g_warning ("cannot clean up after builds: %s", error->message);
 }
 
+static guint64
+memory_limit (const GkConfig *config)
+{
+    GkPressure pressure = { 0 };
+
+    if (config->memory_total)
+        return config->memory_total;
+    return gk_pressure_read (&pressure, NULL) ? pressure.total / 4 * 3 : G_MAXUINT64;
+}
+
 static gboolean
 start (Daemon *daemon, GError **error)
 {
@@ -151,6 +163,7 @@ start (Daemon *daemon, GError **error)
     if (!daemon->host.config || !open_state (daemon, error) || !open_instance (daemon, error) ||
         !open_boot_id (daemon, error) || !open_helpers (daemon, error))
         return FALSE;
+    daemon->host.memory_limit = memory_limit (daemon->host.config);
     daemon->host.registry = gk_registry_new ();
     daemon->jobs = gk_jobs_new ();
     sweep_builds (&daemon->host);
@@ -158,7 +171,7 @@ start (Daemon *daemon, GError **error)
         g_warning ("cannot clean up yet: %s; it is tried again before the first VM starts",
                    not_yet->message);
     daemon->host.reaper = gk_reaper_new ();
-    daemon->host.pool = gk_pool_new (&daemon->host, daemon->host.reaper);
+    daemon->host.pool = gk_pool_new (&daemon->host);
     daemon->leases = gk_lease_watch_start (&daemon->host);
     daemon->server = gk_server_start (&daemon->host, daemon->jobs, error);
     return daemon->server != NULL;
@@ -170,12 +183,10 @@ static gpointer
 dispose_all (gpointer data)
 {
     Daemon *daemon = data;
-    g_autoptr (GPtrArray) living = gk_registry_list (daemon->host.registry);
-
     gk_pool_stop (daemon->host.pool);
-    for (guint i = 0; i < living->len; i++)
-        gk_dispose (living->pdata[i]);
-    gk_reaper_free (g_steal_pointer (&daemon->host.reaper));
+    gk_dispose_all (&daemon->host);
+    gk_reaper_free (daemon->host.reaper);
+    daemon->host.reaper = NULL;
     g_atomic_int_set (&daemon->disposed, TRUE);
     return NULL;
 }
@@ -186,8 +197,12 @@ end_step (gpointer data)
 {
     Daemon *daemon = data;
 
-    if (gk_jobs_count (daemon->jobs) > 0)
+    if (gk_jobs_count (daemon->jobs) > 0) {
+        /* A guest may hold its job up; a dead one does not. */
+        if (g_get_monotonic_time () - daemon->ending_since > PATIENCE_S * G_USEC_PER_SEC)
+            gk_strike_all (&daemon->host);
         return G_SOURCE_CONTINUE;
+    }
     if (!daemon->disposing)
         daemon->disposing = g_thread_new ("dispose", dispose_all, daemon);
     if (!g_atomic_int_get (&daemon->disposed))
@@ -202,12 +217,13 @@ on_signal (gpointer data)
 {
     Daemon *daemon = data;
 
-    if (!daemon->server)
+    if (!daemon->server || daemon->ending_since)
         return G_SOURCE_CONTINUE;
     g_message ("ending: removing every VM");
     gk_server_stop (daemon->server);
     g_source_remove (daemon->leases);
     gk_jobs_cancel (daemon->jobs, NULL);
+    daemon->ending_since = g_get_monotonic_time ();
     g_timeout_add (END_TICK_MS, end_step, daemon);
     return G_SOURCE_REMOVE;
 }

@@ -45,14 +45,14 @@ gk_open_free (GkOpen *open)
 }
 
 static gboolean
-take_screenshot (GkDisposable *disposable)
+take_screenshot (GkDisposable *disposable, guint life)
 {
     g_autofree char *path = g_build_filename (disposable->folder, "screenshot.png", NULL);
     g_autofree char *temporary = g_strconcat (path, ".new", NULL);
     gk_autofd int fd = -1;
     gboolean ok;
 
-    if (!disposable->image->display || !gk_disposable_use (disposable, NULL))
+    if (!disposable->image->display || !gk_disposable_use_life (disposable, life, NULL))
         return FALSE;
     fd = open (temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     ok = fd >= 0 && gk_vm_screenshot (disposable->machine->vm, fd, SCREENSHOT_MAX, NULL) &&
@@ -96,15 +96,16 @@ read_changes (GBytes *bytes)
 }
 
 static void
-record_changes (GkDisposable *disposable)
+record_changes (GkDisposable *disposable, guint life, GCancellable *cancellable)
 {
     const char *const argv[] = { GUEST_CHANGES, NULL };
     g_auto (GkAgentExit) exit = { 0 };
     g_autoptr (GError) error = NULL;
     JsonObject *members = json_object_new ();
 
-    if (gk_disposable_use (disposable, &error)) {
-        gk_agent_run (disposable->machine->vm, argv, CHANGES_TIMEOUT_MS, NULL, &exit, &error);
+    if (gk_disposable_use_life (disposable, life, &error)) {
+        gk_agent_run (disposable->machine->vm, argv, CHANGES_TIMEOUT_MS, cancellable, &exit,
+                      &error);
         g_mutex_unlock (&disposable->work);
     }
     if (exit.out)
@@ -160,7 +161,7 @@ watch (GkDisposable *disposable, GkJob *job, guint timeout, Outcome *outcome)
             return;
         }
         if (tick % SCREENSHOT_EVERY == 0)
-            outcome->shown |= take_screenshot (disposable);
+            outcome->shown |= take_screenshot (disposable, outcome->life);
         gk_job_progress (job, 255, "watching: %u s of at most %u s, %d network attempt%s denied",
                          passed, timeout, denied, denied == 1 ? "" : "s");
         if (!gk_job_sleep (job, TICK_MS)) {
@@ -193,8 +194,9 @@ look_around (GkDisposable *disposable, GkJob *job, Outcome *outcome)
     if (outcome->end != GK_RUN_SHUT_DOWN) {
         gk_job_progress (job, 255, "taking a screenshot, listing what it left");
         if (outcome->end != GK_RUN_ENDED || !outcome->shown)
-            outcome->shown |= take_screenshot (disposable);
-        record_changes (disposable);
+            outcome->shown |= take_screenshot (disposable, outcome->life);
+        record_changes (disposable, outcome->life,
+                        outcome->end == GK_RUN_CANCELLED ? NULL : gk_job_cancellable (job));
     }
     if (outcome->shown)
         record_screenshot (disposable);
@@ -204,9 +206,7 @@ static gboolean
 use (GkOpen *open, GkDisposable *disposable, GkJob *job, GError **error)
 {
     guint timeout = open->wish.timeout ? open->wish.timeout : open->host->config->default_timeout;
-    g_autofree char *path =
-        g_build_filename ("/genkan/inbound", disposable->guest_names->pdata[0], NULL);
-    const char *const argv[] = { GUEST_OPEN, path, NULL };
+    g_autofree char *path = NULL;
     Outcome outcome = { .code = -1 };
     gint64 begun = g_get_monotonic_time ();
     gboolean ok;
@@ -215,7 +215,9 @@ use (GkOpen *open, GkDisposable *disposable, GkJob *job, GError **error)
     if (!gk_disposable_use (disposable, error))
         return FALSE;
     outcome.life = disposable->lives;
-    ok = gk_agent_exec (disposable->machine->vm, argv, TRUE, &outcome.pid, error);
+    path = g_build_filename ("/genkan/inbound", disposable->guest_names->pdata[0], NULL);
+    ok = gk_agent_exec (disposable->machine->vm, (const char *const[]) { GUEST_OPEN, path, NULL },
+                        TRUE, &outcome.pid, error);
     g_mutex_unlock (&disposable->work);
     if (!ok)
         return FALSE;

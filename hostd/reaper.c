@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/reaper.h"
 
-/* Taking a domain down is mostly waiting for libvirt. One that resists holds its thread up, so
- * calls have threads of their own. */
-enum { MACHINES_AT_ONCE = 4, CALLS_AT_ONCE = 4, AGAIN_MS = 5000 };
+/* Each kind has threads of its own: a closing waits for looks, and must not be what keeps them from
+ * running. Taking a domain down is mostly waiting for libvirt. */
+enum { AT_ONCE = 4, AGAIN_MS = 5000 };
 
 struct _GkReaper {
-    GThreadPool *machine_threads, *call_threads;
+    GThreadPool *machine_threads, *call_threads[GK_REAPER_CLOSE + 1];
     GMutex lock;
     GCond changed;
     guint machines; /* given to us and not yet gone */
@@ -49,22 +49,26 @@ try (GkMachine *machine)
     return FALSE;
 }
 
+/* One that resists goes to the end of the queue, so that it does not hold the others up for ever.
+ */
 static void
 reap (gpointer item, gpointer data)
 {
     GkMachine *machine = item;
     GkReaper *reaper = data;
 
-    while (!try (machine)) {
-        if (is_ending (reaper)) {
-            g_warning ("machine %s is left to the next start of genkand", machine->id);
-            break;
+    if (!try (machine)) {
+        if (!is_ending (reaper)) {
+            wait_a_while (reaper);
+            g_thread_pool_push (reaper->machine_threads, machine, NULL);
+            return;
         }
-        wait_a_while (reaper);
+        g_warning ("machine %s is left to the next start of genkand", machine->id);
     }
     gk_machine_unref (machine);
     g_mutex_lock (&reaper->lock);
     reaper->machines--;
+    g_cond_broadcast (&reaper->changed);
     g_mutex_unlock (&reaper->lock);
 }
 
@@ -84,8 +88,9 @@ gk_reaper_new (void)
 
     g_mutex_init (&reaper->lock);
     g_cond_init (&reaper->changed);
-    reaper->machine_threads = g_thread_pool_new (reap, reaper, MACHINES_AT_ONCE, FALSE, NULL);
-    reaper->call_threads = g_thread_pool_new (call, reaper, CALLS_AT_ONCE, FALSE, NULL);
+    reaper->machine_threads = g_thread_pool_new (reap, reaper, AT_ONCE, FALSE, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS (reaper->call_threads); i++)
+        reaper->call_threads[i] = g_thread_pool_new (call, reaper, AT_ONCE, FALSE, NULL);
     return reaper;
 }
 
@@ -94,11 +99,16 @@ gk_reaper_free (GkReaper *reaper)
 {
     if (!reaper)
         return;
-    /* Calls first: they may still give us machines. */
-    g_thread_pool_free (reaper->call_threads, FALSE, TRUE);
+    /* Calls first, the waiting ones before those that they wait for: they may still give us
+     * machines. */
+    for (guint i = G_N_ELEMENTS (reaper->call_threads); i-- > 0;)
+        g_thread_pool_free (reaper->call_threads[i], FALSE, TRUE);
     g_mutex_lock (&reaper->lock);
     reaper->ending = TRUE;
     g_cond_broadcast (&reaper->changed);
+    /* One that resists is pushed again: the threads may end only when there are no more. */
+    while (reaper->machines > 0)
+        g_cond_wait (&reaper->changed, &reaper->lock);
     g_mutex_unlock (&reaper->lock);
     g_thread_pool_free (reaper->machine_threads, FALSE, TRUE);
     g_mutex_clear (&reaper->lock);
@@ -109,6 +119,8 @@ gk_reaper_free (GkReaper *reaper)
 void
 gk_reaper_take (GkReaper *reaper, GkMachine *machine)
 {
+    /* Whatever its turn is: the guest ends now. */
+    gk_machine_strike (machine);
     g_mutex_lock (&reaper->lock);
     reaper->machines++;
     g_mutex_unlock (&reaper->lock);
@@ -116,16 +128,8 @@ gk_reaper_take (GkReaper *reaper, GkMachine *machine)
 }
 
 void
-gk_reaper_call (GkReaper *reaper, GkReaperFunc func, gpointer data)
+gk_reaper_call (GkReaper *reaper, GkReaperCall kind, GkReaperFunc func, gpointer data)
 {
-    g_thread_pool_push (reaper->call_threads, g_memdup2 (&(Call) { func, data }, sizeof (Call)),
-                        NULL);
-}
-
-guint
-gk_reaper_count (GkReaper *reaper)
-{
-    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&reaper->lock);
-
-    return reaper->machines;
+    g_thread_pool_push (reaper->call_threads[kind],
+                        g_memdup2 (&(Call) { func, data }, sizeof (Call)), NULL);
 }

@@ -16,9 +16,12 @@ void gk_reaper_free (GkReaper *reaper);
 /* Takes @machine down, killing it first; again and again where something resists. */
 void gk_reaper_take (GkReaper *reaper, GkMachine *machine); /* (transfer full) */
 
-/* Calls @func in a thread of the reaper; begun in the order of these calls, a few at a time. */
-typedef void (*GkReaperFunc) (gpointer data);
-void gk_reaper_call (GkReaper *reaper, GkReaperFunc func, gpointer data);
+/* What @func is about. */
+typedef enum {
+    GK_REAPER_LOOK,  /* looks at a former machine: waits for no other call */
+    GK_REAPER_CLOSE, /* closes a run: may wait for looks at machines of it */
+} GkReaperCall;
 
-/* How many machines wait to be taken down, or resist. */
-guint gk_reaper_count (GkReaper *reaper);
+/* Calls @func in a thread of the reaper; those of a kind in the order of these calls, a few at a time. */
+typedef void (*GkReaperFunc) (gpointer data);
+void gk_reaper_call (GkReaper *reaper, GkReaperCall kind, GkReaperFunc func, gpointer data);

@@ -56,40 +56,63 @@ find_locked (GkRegistry *registry, const char *id_or_name)
     return named;
 }
 
-/* How many live: of @owner, or of all where it is NULL. */
-static guint
+/* What @owner (NULL: all) has. One that is going holds its drop box and its overlay until what it
+ * left was looked at; so it counts for something, if for less. */
+typedef struct {
+    guint living, going;
+    guint64 memory; /* of the living, bytes */
+} Held;
+
+static Held
 count_locked (GkRegistry *registry, const uid_t *owner)
 {
-    guint count = 0;
+    Held held = { 0 };
 
     for (guint i = 0; i < registry->disposables->len; i++) {
         GkDisposable *at = registry->disposables->pdata[i];
 
-        count += !is_going (at) && (!owner || at->owner == *owner);
+        if (owner && at->owner != *owner)
+            continue;
+        if (is_going (at)) {
+            held.going++;
+            continue;
+        }
+        held.living++;
+        held.memory += (guint64) at->image->memory_mib << 20;
     }
-    return count;
+    return held;
+}
+
+static gboolean
+refuse (GError **error, guint count, const char *whose, const char *key)
+{
+    g_set_error (
+        error, GK_API_ERROR, GK_API_ERROR_REFUSED,
+        "%s %u VMs already, which is the limit ([vm] %s): remove one with 'genkan rm', or wait "
+        "until those that were removed are gone",
+        whose, count, key);
+    return FALSE;
 }
 
 static gboolean
 check_quota (GkRegistry *registry, GkDisposable *disposable, GError **error)
 {
-    const GkConfig *config = disposable->host->config;
-    guint all = count_locked (registry, NULL), own = count_locked (registry, &disposable->owner);
+    const GkHost *host = disposable->host;
+    Held all = count_locked (registry, NULL), own = count_locked (registry, &disposable->owner);
+    guint64 memory = all.memory + ((guint64) disposable->image->memory_mib << 20);
 
-    if (all >= config->most_disposables) {
-        g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED,
-                     "%u VMs live already, which is the limit ([vm] most-disposables): remove one "
-                     "with 'genkan rm'",
-                     all);
-        return FALSE;
-    }
-    if (own < config->most_per_user)
+    if (all.living >= host->config->most_disposables)
+        return refuse (error, all.living, "there are", "most-disposables");
+    if (own.living >= host->config->most_per_user)
+        return refuse (error, own.living, "you have", "most-per-user");
+    if (own.living + own.going >= 2 * host->config->most_per_user)
+        return refuse (error, own.living + own.going, "you have", "most-per-user");
+    if (memory <= host->memory_limit)
         return TRUE;
-    g_set_error (
-        error, GK_API_ERROR, GK_API_ERROR_REFUSED,
-        "you have %u VMs already, which is the limit ([vm] most-per-user): remove one with "
-        "'genkan rm'",
-        own);
+    g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED,
+                 "the VMs would take %" G_GUINT64_FORMAT " MiB of memory, and %" G_GUINT64_FORMAT
+                 " are allowed ([vm] memory-mib): remove one with 'genkan rm'",
+                 memory >> 20, host->memory_limit >> 20);
     return FALSE;
 }
 
@@ -140,15 +163,8 @@ guint64
 gk_registry_memory (GkRegistry *registry)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&registry->lock);
-    guint64 bytes = 0;
 
-    for (guint i = 0; i < registry->disposables->len; i++) {
-        GkDisposable *at = registry->disposables->pdata[i];
-
-        if (!is_going (at))
-            bytes += (guint64) at->image->memory_mib << 20;
-    }
-    return bytes;
+    return count_locked (registry, NULL).memory;
 }
 
 void

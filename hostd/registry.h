@@ -8,7 +8,7 @@ GkRegistry *gk_registry_new (void);
 void gk_registry_free (GkRegistry *registry);
 
 /* Errors: GK_API_ERROR_USAGE where the name is taken, GK_API_ERROR_REFUSED where there are as many as
- * the configuration allows, in all or of that owner. */
+ * the configuration allows, in all or of that owner, or where their memory would be too much. */
 gboolean gk_registry_add (GkRegistry *registry, GkDisposable *disposable, GError **error);
 void gk_registry_remove (GkRegistry *registry, GkDisposable *disposable);
 

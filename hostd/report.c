@@ -190,12 +190,22 @@ fold_screenshot (Fold *fold, JsonObject *event)
     copy (event, "path", fold->report, "screenshot");
 }
 
+/* Why a VM ends that nothing runs in: see GkRunEnd. */
+static const char *const ends_of_vms[] = { "expired",         "removed",     "stopped",
+                                           "guest shut down", "interrupted", NULL };
+
 static void
 fold_ended (Fold *fold, JsonObject *event)
 {
     JsonObject *ended = json_object_new ();
 
     copy_all (event, ended, (const char *const[]) { "time", "by", "message", NULL });
+    /* How the last use ended is one thing; how a VM that was kept came to its end is another. */
+    if (gk_json_object (fold->report, "ended") &&
+        g_strv_contains (ends_of_vms, gk_json_string (event, "by", ""))) {
+        json_object_set_object_member (fold->report, "removed", ended);
+        return;
+    }
     json_object_set_object_member (fold->report, "ended", ended);
     copy (event, "code", fold->report, "exit");
 }
@@ -207,6 +217,7 @@ fold_disposed (Fold *fold, JsonObject *event)
 
     json_object_set_boolean_member (fold->report, "disposed", TRUE);
     copy (event, "golden_unchanged", fold->report, "golden_unchanged");
+    copy (event, "warm_unchanged", fold->report, "warm_unchanged");
     json_object_set_int_member (gk_json_object (fold->report, "network"), "unrecorded",
                                 gk_json_int (event, "network_unrecorded", 0));
     if (ms && json_object_has_member (event, "daemon_ms")) {

@@ -14,6 +14,8 @@ static const char *const end_names[] = {
     [GK_RUN_CANCELLED] = "cancelled",
     [GK_RUN_SHUT_DOWN] = "guest shut down",
     [GK_RUN_EXPIRED] = "expired",
+    [GK_RUN_REMOVED] = "removed",
+    [GK_RUN_STOPPED] = "stopped",
     [GK_RUN_FAILED] = "failed",
     [GK_RUN_INTERRUPTED] = "interrupted",
 };

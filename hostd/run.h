@@ -23,6 +23,8 @@ typedef enum {
     GK_RUN_CANCELLED,   /* the caller, or its connection, ended it */
     GK_RUN_SHUT_DOWN,   /* the guest is no more */
     GK_RUN_EXPIRED,     /* its lease is over */
+    GK_RUN_REMOVED,     /* somebody has removed it */
+    GK_RUN_STOPPED,     /* genkand was stopped */
     GK_RUN_FAILED,      /* genkan could not do it: see the message */
     GK_RUN_INTERRUPTED, /* genkand was ended in the middle of it */
 } GkRunEnd;

@@ -63,10 +63,9 @@ admit (GkDisposable *disposable, GkPassed *passed, GError **error)
     return result;
 }
 
-JsonObject *
-gk_put_run (GkJob *job, gpointer data, GError **error)
+static JsonObject *
+put (GkJob *job, GkTransfer *transfer, GError **error)
 {
-    GkTransfer *transfer = data;
     GkHost *host = transfer->disposable->host;
     g_autoptr (GkPassed) passed = NULL;
     JsonObject *result = NULL;
@@ -112,10 +111,22 @@ release (GkDisposable *disposable, const GkPassed *passed, GError **error)
     return result;
 }
 
+/* It is not idle meanwhile. */
 JsonObject *
-gk_get_run (GkJob *job, gpointer data, GError **error)
+gk_put_run (GkJob *job, gpointer data, GError **error)
 {
     GkTransfer *transfer = data;
+    JsonObject *result;
+
+    gk_disposable_begin_use (transfer->disposable);
+    result = put (job, transfer, error);
+    gk_disposable_end_use (transfer->disposable);
+    return result;
+}
+
+static JsonObject *
+get (GkJob *job, GkTransfer *transfer, GError **error)
+{
     GkHost *host = transfer->disposable->host;
     g_autoptr (GkPassed) passed = NULL;
     JsonObject *result = NULL;
@@ -130,6 +141,18 @@ gk_get_run (GkJob *job, gpointer data, GError **error)
     if (passed)
         result = release (transfer->disposable, passed, error);
     g_mutex_unlock (&transfer->disposable->work);
+    return result;
+}
+
+JsonObject *
+gk_get_run (GkJob *job, gpointer data, GError **error)
+{
+    GkTransfer *transfer = data;
+    JsonObject *result;
+
+    gk_disposable_begin_use (transfer->disposable);
+    result = get (job, transfer, error);
+    gk_disposable_end_use (transfer->disposable);
     return result;
 }
 

@@ -131,7 +131,16 @@ gk_identity_means (int folder)
 {
     g_autoptr (GBytes) bytes = gk_file_read (folder, IDENTITY, IDENTITY_MAX, NULL);
 
-    if (bytes && strstr (g_bytes_get_data (bytes, NULL), VERITY))
+    guint files = 0, guarded = 0;
+
+    for (const char *at = bytes ? g_bytes_get_data (bytes, NULL) : ""; *at;) {
+        const char *end = at + strcspn (at, "\n");
+
+        files++;
+        guarded += g_strstr_len (at, end - at, VERITY) != NULL;
+        at = *end ? end + 1 : end;
+    }
+    if (files > 0 && guarded == files)
         return "fs-verity, inode, size, mtime, ctime";
     return "inode, size, mtime, ctime";
 }

@@ -17,5 +17,5 @@ gboolean gk_identity_write (int folder, const char *const *files, GError **error
 /* Errors: GK_IMAGE_ERROR_CHANGED, naming the file. */
 gboolean gk_identity_check (int folder, const char *const *files, GError **error);
 
-/* Returns: by what gk_identity_check() tells, in words */
+/* Returns: by what gk_identity_check() tells, in words; fs-verity only where every file has it */
 const char *gk_identity_means (int folder);

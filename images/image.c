@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-G_DEFINE_QUARK (gk-image-error-quark, gk_image_error)
+G_DEFINE_QUARK (gk - image - error - quark, gk_image_error)
 
 enum { MANIFEST_MAX = 4 << 20 };
 
@@ -263,6 +263,21 @@ tell_changed (GkImage *image, GError **error)
     return FALSE;
 }
 
+static gboolean
+verify_manifest (GkImage *image, int dir, GError **error)
+{
+    g_autoptr (GBytes) text = gk_file_read (dir, "manifest.json", MANIFEST_MAX, error);
+    g_autofree char *sum = text ? g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, text) : NULL;
+
+    if (!text)
+        return FALSE;
+    if (g_str_equal (sum, image->digest + strlen ("sha256:")))
+        return TRUE;
+    g_set_error (error, GK_IMAGE_ERROR, GK_IMAGE_ERROR_CHANGED,
+                 "manifest.json has changed since the image was loaded");
+    return tell_changed (image, error);
+}
+
 gboolean
 gk_image_check (GkImage *image, GError **error)
 {
@@ -273,7 +288,9 @@ gk_image_check (GkImage *image, GError **error)
                      image->name, image->version, image->folder);
         return FALSE;
     }
-    return gk_identity_check (dir, gk_identity_image, error) || tell_changed (image, error);
+    if (!gk_identity_check (dir, gk_identity_image, error))
+        return tell_changed (image, error);
+    return verify_manifest (image, dir, error);
 }
 
 static gboolean
@@ -289,21 +306,6 @@ verify_file (GkImage *image, int dir, const GkManifestFile *file, GCancellable *
         return TRUE;
     g_set_error (error, GK_IMAGE_ERROR, GK_IMAGE_ERROR_CHANGED, "%s has another digest",
                  file->name);
-    return tell_changed (image, error);
-}
-
-static gboolean
-verify_manifest (GkImage *image, int dir, GError **error)
-{
-    g_autoptr (GBytes) text = gk_file_read (dir, "manifest.json", MANIFEST_MAX, error);
-    g_autofree char *sum = text ? g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, text) : NULL;
-
-    if (!text)
-        return FALSE;
-    if (g_str_equal (sum, image->digest + strlen ("sha256:")))
-        return TRUE;
-    g_set_error (error, GK_IMAGE_ERROR, GK_IMAGE_ERROR_CHANGED,
-                 "manifest.json has changed since the image was loaded");
     return tell_changed (image, error);
 }
 

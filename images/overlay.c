@@ -84,8 +84,8 @@ gk_overlay_create (GkImage *image, const GkOverlaySpec *spec, GError **error)
     fd = make_file (path, spec->uid, spec->gid, error);
     if (fd < 0)
         return NULL;
-    if (run_qemu_img ((const char *const[]) { "qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2",
-                                              "-b", image->disk, path, NULL },
+    if (run_qemu_img ((const char *const[]) { "qemu-img", "create", "-q", "-f", "qcow2", "-F",
+                                              "qcow2", "-b", image->disk, path, NULL },
                       error) &&
         lengthen (fd, path, spec->length, error))
         return g_steal_pointer (&path);
@@ -97,8 +97,8 @@ gboolean
 gk_overlay_lay (const char *disk, guint64 size, const char *path, GError **error)
 {
     g_autofree char *bytes = g_strdup_printf ("%" G_GUINT64_FORMAT, size);
-    const char *const argv[] = { "qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F",
-                                 "qcow2", "-b", disk, path, bytes, NULL };
+    const char *const argv[] = { "qemu-img", "create", "-q", "-u", "-f",  "qcow2", "-F",
+                                 "qcow2",    "-b",     disk, path, bytes, NULL };
     gk_autofd int fd = make_file (path, (uid_t) -1, (gid_t) -1, error);
 
     if (fd < 0)

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-G_DEFINE_QUARK (gk-recipe-error-quark, gk_recipe_error)
+G_DEFINE_QUARK (gk - recipe - error - quark, gk_recipe_error)
 
 enum { RECIPE_MAX = 64 << 10, FILE_MAX = 1 << 20, STEP_MAX = 64 << 10, ITEMS_MAX = 1000 };
 

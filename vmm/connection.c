@@ -59,6 +59,19 @@ fail_unreachable (GkVmm *vmm, GError **error)
     return FALSE;
 }
 
+virConnectPtr
+gk_vmm_open (GkVmm *vmm, GError **error)
+{
+    virConnectPtr connection = virConnectOpen (vmm->uri);
+
+    if (!connection) {
+        fail_unreachable (vmm, error);
+        return NULL;
+    }
+    virConnectSetKeepAlive (connection, KEEPALIVE_S, KEEPALIVE_MISSED);
+    return connection;
+}
+
 /* With the lock held. */
 static gboolean
 reopen (GkVmm *vmm, GError **error)
@@ -66,11 +79,8 @@ reopen (GkVmm *vmm, GError **error)
     if (vmm->connection && virConnectIsAlive (vmm->connection) == 1)
         return TRUE;
     g_clear_pointer (&vmm->connection, virConnectClose);
-    vmm->connection = virConnectOpen (vmm->uri);
-    if (!vmm->connection)
-        return fail_unreachable (vmm, error);
-    virConnectSetKeepAlive (vmm->connection, KEEPALIVE_S, KEEPALIVE_MISSED);
-    return TRUE;
+    vmm->connection = gk_vmm_open (vmm, error);
+    return vmm->connection != NULL;
 }
 
 virConnectPtr

@@ -17,7 +17,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (virDomain, virDomainFree)
 struct _GkVm {
     GkVmm *vmm; /* borrowed */
     char *name, *uuid;
-    int pidfd; /* of its QEMU */
+    int pidfd;             /* of its QEMU */
+    virConnectPtr agent;   /* for its agent alone; NULL until the first use */
     _Atomic guint64 agent_usec;
 };
 
@@ -26,6 +27,10 @@ GkGuard *gk_vmm_guard (GkVmm *vmm);
 
 /* Returns: (transfer full): a live connection, or %NULL with GK_VMM_ERROR_UNREACHABLE */
 virConnectPtr gk_vmm_connect (GkVmm *vmm, GError **error);
+
+/* The same, a new one: libvirtd works on five calls of a connection at a time, so that calls which a
+ * guest can draw out have one of their own. */
+virConnectPtr gk_vmm_open (GkVmm *vmm, GError **error);
 
 /**
  * gk_vmm_fail:
@@ -41,6 +46,9 @@ gboolean gk_vmm_fail (GkVmm *vmm, GkVmmError otherwise, GError **error, const ch
 /* The same for a call on a VM: GK_VMM_ERROR_GONE where the VM is no more. */
 gboolean gk_vm_fail (GkVm *vm, GkVmmError otherwise, GError **error, const char *what, ...)
     G_GNUC_PRINTF (4, 5);
+
+/* The same, by the connection for its agent. */
+virDomainPtr gk_vm_agent_domain (GkVm *vm, GError **error);
 
 /* Returns: (transfer full): the running domain, or %NULL with GK_VMM_ERROR_GONE or _UNREACHABLE */
 virDomainPtr gk_vm_domain (GkVm *vm, GError **error);

@@ -10,6 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* How long a QEMU that nobody holds is waited for. */
+enum { ABANDON_MS = 10000 };
+
 /* Returns: (transfer full): libvirt's pid file of the domain @name */
 static char *
 pid_file (const char *uri, const char *name)
@@ -118,6 +121,13 @@ gk_process_is_dead (int pidfd)
     return wait_for_death (pidfd, 0);
 }
 
+void
+gk_process_strike (int pidfd)
+{
+    if (pidfd >= 0)
+        send_signal (pidfd, SIGKILL);
+}
+
 gboolean
 gk_process_kill (int pidfd, guint timeout_ms, GError **error)
 {
@@ -129,4 +139,13 @@ gk_process_kill (int pidfd, guint timeout_ms, GError **error)
                  "QEMU is not dead %u ms after it was killed: the host's disk may be stuck",
                  timeout_ms);
     return FALSE;
+}
+
+void
+gk_process_abandon (const char *uri, const char *name, const char *uuid)
+{
+    gk_autofd int pidfd = gk_process_open (uri, name, uuid, NULL);
+
+    if (pidfd >= 0)
+        gk_process_kill (pidfd, ABANDON_MS, NULL);
 }

@@ -18,8 +18,14 @@
  */
 int gk_process_open (const char *uri, const char *name, const char *uuid, GError **error);
 
+/* Kills the QEMU of a domain that libvirtd has lost hold of, if there is one. */
+void gk_process_abandon (const char *uri, const char *name, const char *uuid);
+
 /* Whether the process of @pidfd is dead. A killed process is not, until all of its threads are. */
 gboolean gk_process_is_dead (int pidfd);
+
+/* Sends it its death, and waits for nothing. */
+void gk_process_strike (int pidfd);
 
 /* Kills it and waits until it is dead. One that is dead already is success. */
 gboolean gk_process_kill (int pidfd, guint timeout_ms, GError **error);

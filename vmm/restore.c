@@ -3,25 +3,11 @@
  * that it has written, but does not ask whence an image is. */
 #include "vmm/libvirt.h"
 
-#include "base/fd.h"
 #include "vmm/feed.h"
 #include "vmm/process.h"
 
-enum { KILL_MS = 10000 };
-
 /* From here on libvirt reads a saved state's head, closes it, and begins again. */
 #define OPENS_TWICE 11002000ul
-
-/* libvirtd cleans up after itself; if it has gone, QEMU may be left, waiting for more of the state.
- */
-static void
-abandon (GkVmm *vmm, const GkDomainSpec *spec)
-{
-    gk_autofd int pidfd = gk_process_open (gk_vmm_uri (vmm), spec->name, spec->uuid, NULL);
-
-    if (pidfd >= 0)
-        gk_process_kill (pidfd, KILL_MS, NULL);
-}
 
 static gboolean
 restore_from (GkVmm *vmm, const GkDomainSpec *spec, const char *path, GError **error)
@@ -34,8 +20,10 @@ restore_from (GkVmm *vmm, const GkDomainSpec *spec, const char *path, GError **e
     if (virDomainRestoreFlags (connection, path, NULL, VIR_DOMAIN_SAVE_PAUSED) == 0)
         return TRUE;
     gk_vm_fail_start (vmm, &local, "cannot restore %s from its saved state", spec->name);
+    /* It cleans up after itself; if it has gone, QEMU may be left, waiting for more of the state.
+     */
     if (g_error_matches (local, GK_VMM_ERROR, GK_VMM_ERROR_UNREACHABLE))
-        abandon (vmm, spec);
+        gk_process_abandon (gk_vmm_uri (vmm), spec->name, spec->uuid);
     g_propagate_error (error, g_steal_pointer (&local));
     return FALSE;
 }

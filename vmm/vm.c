@@ -73,6 +73,8 @@ gk_vm_start (GkVmm *vmm, const GkDomainSpec *spec, GError **error)
     domain = virDomainCreateXML (connection, xml, VIR_DOMAIN_START_PAUSED);
     if (!domain) {
         gk_vm_fail_start (vmm, error, "cannot start %s", spec->name);
+        /* Where libvirtd went in the middle of it, QEMU may be there, and nobody know of it. */
+        gk_process_abandon (gk_vmm_uri (vmm), spec->name, spec->uuid);
         return NULL;
     }
     vm = gk_vm_hold (vmm, spec, error);
@@ -88,20 +90,17 @@ gk_vm_free (GkVm *vm)
     if (!vm)
         return;
     gk_fd_close (vm->pidfd);
+    g_clear_pointer (&vm->agent, virConnectClose);
     g_free (vm->name);
     g_free (vm->uuid);
     g_free (vm);
 }
 
-virDomainPtr
-gk_vm_domain (GkVm *vm, GError **error)
+static virDomainPtr
+look_up (GkVm *vm, virConnectPtr connection, GError **error)
 {
-    g_autoptr (virConnect) connection = gk_vmm_connect (vm->vmm, error);
-    virDomainPtr domain;
+    virDomainPtr domain = virDomainLookupByUUIDString (connection, vm->uuid);
 
-    if (!connection)
-        return NULL;
-    domain = virDomainLookupByUUIDString (connection, vm->uuid);
     if (!domain && virGetLastErrorCode () == VIR_ERR_NO_DOMAIN)
         g_set_error (error, GK_VMM_ERROR, GK_VMM_ERROR_GONE,
                      "%s is gone: its guest has shut down, or QEMU has ended (see "
@@ -110,6 +109,24 @@ gk_vm_domain (GkVm *vm, GError **error)
     else if (!domain)
         gk_vmm_fail (vm->vmm, GK_VMM_ERROR_FAILED, error, "cannot look up %s", vm->name);
     return domain;
+}
+
+virDomainPtr
+gk_vm_domain (GkVm *vm, GError **error)
+{
+    g_autoptr (virConnect) connection = gk_vmm_connect (vm->vmm, error);
+
+    return connection ? look_up (vm, connection, error) : NULL;
+}
+
+virDomainPtr
+gk_vm_agent_domain (GkVm *vm, GError **error)
+{
+    if (vm->agent && virConnectIsAlive (vm->agent) != 1)
+        g_clear_pointer (&vm->agent, virConnectClose);
+    if (!vm->agent)
+        vm->agent = gk_vmm_open (vm->vmm, error);
+    return vm->agent ? look_up (vm, vm->agent, error) : NULL;
 }
 
 gboolean
@@ -164,6 +181,12 @@ guint64
 gk_vm_agent_usec (GkVm *vm)
 {
     return vm->agent_usec;
+}
+
+void
+gk_vm_strike (GkVm *vm)
+{
+    gk_process_strike (vm->pidfd);
 }
 
 gboolean

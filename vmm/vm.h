@@ -83,6 +83,9 @@ gboolean gk_vm_resume (GkVm *vm, GError **error);
 /* How long calls have waited for the guest agent in all, microseconds. Any thread, at any time. */
 guint64 gk_vm_agent_usec (GkVm *vm);
 
+/* Sends QEMU its death, and waits for nothing: for the main thread. */
+void gk_vm_strike (GkVm *vm);
+
 /* Kills QEMU and waits for its death, milliseconds: when this returns, the guest can do no more.
  * libvirtd is not needed for it, and cleans up behind (gk_vm_destroy() waits for that). A VM that
  * is gone already is success. Errors: GK_VMM_ERROR_TIMED_OUT where QEMU is not dead after 10 s. */

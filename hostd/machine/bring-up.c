@@ -201,14 +201,15 @@ begin_unique (GkMachine *machine, GkJob *job, gint64 *ret_pid, GError **error)
     return exec_patiently (machine, argv, job, ret_pid, error);
 }
 
+/* Waits for one of the guest's own programs, which must say that all went well. */
 static gboolean
-end_unique (GkMachine *machine, GkJob *job, gint64 pid, GError **error)
+wait_for (GkMachine *machine, gint64 pid, const char *what, guint timeout_ms, GkJob *job,
+          GError **error)
 {
     g_auto (GkAgentExit) exit = { 0 };
     g_autofree char *said = NULL;
 
-    if (!gk_agent_wait (machine->vm, pid, GUEST_UNIQUE, UNIQUE_TIMEOUT_MS, gk_job_cancellable (job),
-                        &exit, error))
+    if (!gk_agent_wait (machine->vm, pid, what, timeout_ms, gk_job_cancellable (job), &exit, error))
         return FALSE;
     if (exit.code == 0)
         return TRUE;
@@ -216,9 +217,19 @@ end_unique (GkMachine *machine, GkJob *job, gint64 pid, GError **error)
         said = gk_escape (g_bytes_get_data (exit.err, NULL),
                           (gssize) MIN (g_bytes_get_size (exit.err), SAID_MOST));
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
-                 GUEST_UNIQUE " in the guest exited with %d (%s): is the image made for genkan?",
+                 "%s in the guest exited with %d (%s): is the image made for genkan?", what,
                  exit.code, said ? said : "");
     return FALSE;
+}
+
+gboolean
+gk_machine_run (GkMachine *machine, const char *const *argv, guint timeout_ms, GkJob *job,
+                GError **error)
+{
+    gint64 pid = 0;
+
+    return exec_patiently (machine, argv, job, &pid, error) &&
+           wait_for (machine, pid, argv[0], timeout_ms, job, error);
 }
 
 /* The guest's program waits for the devices, so that they are plugged in while it starts. */
@@ -230,7 +241,8 @@ gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error)
     gk_job_progress (job, 80, "attaching network and share");
     return (!machine->warm || gk_vm_resume (machine->vm, error)) &&
            begin_unique (machine, job, &pid, error) && plug_nic (machine, error) &&
-           plug_share (machine, error) && end_unique (machine, job, pid, error);
+           plug_share (machine, error) &&
+           wait_for (machine, pid, GUEST_UNIQUE, UNIQUE_TIMEOUT_MS, job, error);
 }
 
 /* Not by the agent's own guest-set-time: that has the hardware clock set too, which takes 2 s. It

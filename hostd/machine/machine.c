@@ -126,6 +126,13 @@ gk_machine_connect (GkMachine *machine, const char *policy, char **ret_address, 
            gk_vm_set_link (machine->vm, &nic, error);
 }
 
+void
+gk_machine_strike (GkMachine *machine)
+{
+    if (machine->vm)
+        gk_vm_strike (machine->vm);
+}
+
 gboolean
 gk_machine_kill (GkMachine *machine, GError **error)
 {

@@ -60,6 +60,10 @@ gboolean gk_machine_clone (GkMachine *machine, GkWarm *warm, GkJob *job, GError 
  * name, machine id, random numbers), the time, and the share's mounts. */
 gboolean gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error);
 
+/* Runs a program of the image's own (`argv[0]`, absolute) to its end, which must be exit code 0. */
+gboolean gk_machine_run (GkMachine *machine, const char *const *argv, guint timeout_ms, GkJob *job,
+                         GError **error);
+
 /* Sets the guest's clock, of a machine that was paused; this also tells whether its agent lives. */
 gboolean gk_machine_set_clock (GkMachine *machine, GkJob *job, GError **error);
 
@@ -78,6 +82,9 @@ gboolean gk_machine_serve (GkMachine *machine, const char *run, GError **error);
 /* That golden disk and warm state are what was sealed, and that its overlay is the one that was made
  * for it and stands on them. Errors: GK_IMAGE_ERROR_CHANGED. */
 gboolean gk_machine_check (GkMachine *machine, GError **error);
+
+/* Sends the guest its death, and waits for nothing. Any thread. */
+void gk_machine_strike (GkMachine *machine);
 
 /* When this returns, the guest can do no more. Milliseconds. Any thread. */
 gboolean gk_machine_kill (GkMachine *machine, GError **error);

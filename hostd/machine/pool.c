@@ -3,14 +3,16 @@
 
 #include "base/json.h"
 #include "hostd/machine/pressure.h"
+#include "hostd/reaper.h"
 #include "hostd/recover.h"
+#include "hostd/registry.h"
 
 #include <string.h>
 
 /* How often the keeper looks round; how long it leaves a claim alone; how long an image that
  * failed. */
-enum { LOOK_MS = 5000, QUIET_MS = 400, RECENT_S = 60 };
-enum { FIRST_RETRY_S = 10, LONGEST_RETRY_S = 600 };
+enum { LOOK_MS = 5000, QUIET_MS = 400, PATIENCE_MS = 5000, RECENT_S = 60, RELIEVE_S = 2 };
+enum { FIRST_RETRY_S = 10, LONGEST_RETRY_S = 600, DOUBTS = 2 };
 
 /* One image's share of the pool. `config` never changes; all else is under the pool's lock. */
 typedef struct {
@@ -27,7 +29,7 @@ typedef struct {
 
 struct _GkPool {
     GkHost *host;
-    GkReaper *reaper;
+    guint relieving; /* source id */
     GThread *keeper;
     GkJob *job; /* the keeper's: its cancellable ends what it does */
     GMutex lock;
@@ -37,6 +39,11 @@ struct _GkPool {
     gint64 last_claim; /* monotonic */
     GPtrArray *entries;
     GPtrArray *wanted; /* of GkImage: warm states to make */
+    char *doubted; /* digest of the warm state that was last in doubt, and how often */
+    guint doubts;
+    char *failed; /* digest of the image whose state could last not be made, and until when it rests
+                   */
+    gint64 failed_until;
 };
 
 static void
@@ -94,7 +101,7 @@ target (const Entry *entry)
 static void
 give_up_one (GkPool *pool, Entry *entry)
 {
-    gk_reaper_take (pool->reaper, g_ptr_array_steal_index (entry->ready, 0));
+    gk_reaper_take (pool->host->reaper, g_ptr_array_steal_index (entry->ready, 0));
 }
 
 static void
@@ -128,13 +135,15 @@ static gboolean
 wait_for_quiet (GkPool *pool)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&pool->lock);
+    gint64 patience = g_get_monotonic_time () + PATIENCE_MS * G_TIME_SPAN_MILLISECOND;
 
     for (;;) {
         gint64 quiet = pool->last_claim + QUIET_MS * G_TIME_SPAN_MILLISECOND;
 
         if (pool->stopping)
             return FALSE;
-        if (pool->holds == 0 && g_get_monotonic_time () >= quiet)
+        if (g_get_monotonic_time () >= patience ||
+            (pool->holds == 0 && g_get_monotonic_time () >= quiet))
             return TRUE;
         g_cond_wait_until (&pool->changed, &pool->lock,
                            g_get_monotonic_time () + QUIET_MS * G_TIME_SPAN_MILLISECOND);
@@ -145,13 +154,14 @@ static void
 note_failure (GkPool *pool, Entry *entry, const GError *error)
 {
     guint wait = MIN (FIRST_RETRY_S << MIN (entry->failures, 6), LONGEST_RETRY_S);
+    g_autofree char *why = g_strdup_printf (
+        "the last one failed (see genkand's log); it is tried again after %u s", wait);
 
+    g_warning ("pool of %s: %s", entry->config->image, error->message);
     g_mutex_lock (&pool->lock);
-    if (!entry->why || !g_str_equal (entry->why, error->message))
-        g_warning ("pool of %s: %s", entry->config->image, error->message);
     entry->failures++;
     entry->not_before = g_get_monotonic_time () + wait * G_USEC_PER_SEC;
-    say (entry, error->message);
+    say (entry, why);
     g_mutex_unlock (&pool->lock);
 }
 
@@ -182,7 +192,7 @@ drop_stale (GkPool *pool, Entry *entry, GkWarm *warm)
         if (g_str_equal (machine->warm->digest, warm->digest))
             continue;
         say (entry, "its warm state was made anew");
-        gk_reaper_take (pool->reaper, g_ptr_array_steal_index (entry->ready, i));
+        gk_reaper_take (pool->host->reaper, g_ptr_array_steal_index (entry->ready, i));
     }
 }
 
@@ -197,19 +207,37 @@ drop_dead (GkPool *pool, Entry *entry)
         if (gk_vm_is_alive (machine->vm))
             continue;
         g_warning ("machine %s of the pool has ended by itself", machine->id);
-        gk_reaper_take (pool->reaper, g_ptr_array_steal_index (entry->ready, i));
+        gk_reaper_take (pool->host->reaper, g_ptr_array_steal_index (entry->ready, i));
     }
 }
 
-/* A state of which two machines in a row did not come up is made anew. */
+/* One machine may fail for many reasons; when two do, it is the state's fault. */
 static void
-doubt_warm (GkPool *pool, Entry *entry, const GError *error)
+doubt (GkPool *pool, GkWarm *warm)
 {
-    if (entry->failures == 0 || error->domain != GK_VMM_ERROR ||
-        error->code == GK_VMM_ERROR_UNREACHABLE)
-        return;
-    g_warning ("the warm state of %s is thrown away: its clones fail", entry->config->image);
-    gk_warm_remove (pool->host, entry->image, NULL);
+    gboolean enough;
+
+    g_mutex_lock (&pool->lock);
+    if (g_strcmp0 (pool->doubted, warm->digest) != 0) {
+        g_free (pool->doubted);
+        pool->doubted = g_strdup (warm->digest);
+        pool->doubts = 0;
+    }
+    enough = ++pool->doubts >= DOUBTS;
+    g_mutex_unlock (&pool->lock);
+    if (enough)
+        gk_warm_discard (warm);
+}
+
+/* Under the lock. */
+static gboolean
+fits (GkPool *pool, Entry *entry)
+{
+    GkHost *host = pool->host;
+    guint64 pooled = memory_locked (pool) + bytes_of (entry->image);
+
+    return pooled <= host->config->pool_memory &&
+           pooled + gk_registry_memory (host->registry) <= host->memory_limit;
 }
 
 static gboolean
@@ -217,30 +245,21 @@ is_wanted (GkPool *pool, Entry *entry)
 {
     GkPressure pressure = { 0 };
     g_autofree char *why = NULL;
-    g_autoptr (GMutexLocker) locker = NULL;
     gboolean high = gk_pressure_read (&pressure, NULL) &&
                     gk_pressure_is_high (&pressure, pool->host->config->pool_keep_free, &why);
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&pool->lock);
 
-    locker = g_mutex_locker_new (&pool->lock);
     if (high) {
-        if (entry->ready->len > 0)
-            give_up_one (pool, entry);
         say (entry, why);
-        return FALSE;
-    }
-    if (entry->ready->len >= target (entry)) {
-        while (entry->ready->len > entry->config->max)
-            give_up_one (pool, entry);
+    } else if (entry->ready->len >= target (entry)) {
         say (entry, "full");
-        return FALSE;
+    } else if (!fits (pool, entry)) {
+        say (entry, "the memory of [pool] memory-mib or [vm] memory-mib is used up");
+    } else {
+        entry->starting = TRUE;
+        say (entry, "filling");
     }
-    if (memory_locked (pool) + bytes_of (entry->image) > pool->host->config->pool_memory) {
-        say (entry, "the memory of [pool] memory-mib is used up");
-        return FALSE;
-    }
-    entry->starting = TRUE;
-    say (entry, "filling");
-    return TRUE;
+    return entry->starting;
 }
 
 /* A machine that is being made holds its memory already (`starting`). */
@@ -261,7 +280,7 @@ add_one (GkPool *pool, Entry *entry, GkWarm *warm, GError **error)
     }
     g_mutex_unlock (&pool->lock);
     if (machine)
-        gk_reaper_take (pool->reaper, g_steal_pointer (&machine));
+        gk_reaper_take (pool->host->reaper, g_steal_pointer (&machine));
     return ok;
 }
 
@@ -281,12 +300,21 @@ tend (GkPool *pool, Entry *entry)
         drop_stale (pool, entry, warm);
         drop_dead (pool, entry);
         more = is_wanted (pool, entry) && add_one (pool, entry, warm, &error);
-        if (error)
-            doubt_warm (pool, entry, error);
+        if (error && gk_warm_is_to_blame (error))
+            doubt (pool, warm);
     }
     if (error && !g_cancellable_is_cancelled (gk_job_cancellable (pool->job)))
         note_failure (pool, entry, error);
     return more;
+}
+
+/* Old versions that nobody uses any more are not worth a state. */
+static gboolean
+is_newest (GkPool *pool, GkImage *image)
+{
+    g_autoptr (GkImage) newest = gk_image_load (pool->host->state_dir, image->name, NULL);
+
+    return newest && g_str_equal (newest->digest, image->digest);
 }
 
 static void
@@ -300,11 +328,17 @@ make_wanted (GkPool *pool)
     if (pool->wanted->len > 0)
         image = g_ptr_array_steal_index (pool->wanted, 0);
     g_mutex_unlock (&pool->lock);
-    if (!image)
+    if (!image || !is_newest (pool, image))
         return;
     warm = gk_warm_make (pool->host, image, pool->job, NULL, &error);
-    if (!warm && !g_cancellable_is_cancelled (gk_job_cancellable (pool->job)))
-        g_warning ("%s", error->message);
+    if (warm || g_cancellable_is_cancelled (gk_job_cancellable (pool->job)))
+        return;
+    g_warning ("%s", error->message);
+    g_mutex_lock (&pool->lock);
+    g_free (pool->failed);
+    pool->failed = g_strdup (image->digest);
+    pool->failed_until = g_get_monotonic_time () + LONGEST_RETRY_S * G_USEC_PER_SEC;
+    g_mutex_unlock (&pool->lock);
 }
 
 static void
@@ -348,13 +382,26 @@ keep (gpointer data)
 
 /* --- from outside --------------------------------------------------------------------------- */
 
+/* While memory is short, one machine goes every few seconds. */
+static gboolean
+relieve (gpointer data)
+{
+    GkPool *pool = data;
+    GkPressure pressure = { 0 };
+    g_autofree char *why = NULL;
+
+    if (gk_pressure_read (&pressure, NULL) &&
+        gk_pressure_is_high (&pressure, pool->host->config->pool_keep_free, &why))
+        gk_pool_give_way (pool, 1, why);
+    return G_SOURCE_CONTINUE;
+}
+
 GkPool *
-gk_pool_new (GkHost *host, GkReaper *reaper)
+gk_pool_new (GkHost *host)
 {
     GkPool *pool = g_new0 (GkPool, 1);
 
     pool->host = host;
-    pool->reaper = reaper;
     pool->job = gk_job_new_unattended ();
     g_mutex_init (&pool->lock);
     g_cond_init (&pool->changed);
@@ -368,6 +415,7 @@ gk_pool_new (GkHost *host, GkReaper *reaper)
         entry->why = g_strdup ("not looked at yet");
         g_ptr_array_add (pool->entries, entry);
     }
+    pool->relieving = g_timeout_add_seconds (RELIEVE_S, relieve, pool);
     pool->keeper = g_thread_new ("pool", keep, pool);
     return pool;
 }
@@ -393,7 +441,10 @@ gk_pool_free (GkPool *pool)
 {
     if (!pool)
         return;
+    g_source_remove (pool->relieving);
     gk_pool_stop (pool);
+    g_free (pool->doubted);
+    g_free (pool->failed);
     gk_job_free_unattended (pool->job);
     g_ptr_array_unref (pool->entries);
     g_ptr_array_unref (pool->wanted);
@@ -454,10 +505,16 @@ gk_pool_memory (GkPool *pool)
 }
 
 void
-gk_pool_want_warm (GkPool *pool, GkImage *image)
+gk_pool_want_warm (GkPool *pool, GkImage *image, GkWarm *doubtful)
 {
-    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&pool->lock);
+    g_autoptr (GMutexLocker) locker = NULL;
 
+    if (doubtful)
+        doubt (pool, doubtful);
+    locker = g_mutex_locker_new (&pool->lock);
+    if (g_strcmp0 (pool->failed, image->digest) == 0 &&
+        g_get_monotonic_time () < pool->failed_until)
+        return;
     for (guint i = 0; i < pool->wanted->len; i++)
         if (g_str_equal (((GkImage *) pool->wanted->pdata[i])->digest, image->digest))
             return;
@@ -480,7 +537,6 @@ describe (const Entry *entry)
     json_object_set_int_member (object, "memory_mib",
                                 image ? (entry->ready->len + entry->starting) * image->memory_mib
                                       : 0);
-    json_object_set_int_member (object, "claims", entry->claimed);
     json_object_set_string_member (object, "why", entry->why);
     return object;
 }

@@ -9,21 +9,22 @@
 #pragma once
 
 #include "hostd/machine/machine.h"
-#include "hostd/reaper.h"
 
 typedef struct _GkPool GkPool;
 
-/* Starts the keeper. @reaper gets what is given up. */
-GkPool *gk_pool_new (GkHost *host, GkReaper *reaper);
+/* Starts the keeper, and a timer that gives machines up while memory is short, whatever the keeper is
+ * at. Main thread. */
+GkPool *gk_pool_new (GkHost *host);
 
-/* Ends the keeper and gives up all that is ready. gk_pool_free() calls it, too. */
+/* Ends the keeper and gives up all that is ready. Any thread; gk_pool_free(), of the main thread, calls
+ * it, too. */
 void gk_pool_stop (GkPool *pool);
 void gk_pool_free (GkPool *pool);
 
 /* Returns: (transfer full) (nullable): a machine of this very image (by digest), paused */
 GkMachine *gk_pool_take (GkPool *pool, GkImage *image);
 
-/* Brackets the time in which somebody waits for a machine: the keeper keeps still. */
+/* Brackets the time in which somebody waits for a machine: the keeper keeps still, for some seconds. */
 void gk_pool_hold (GkPool *pool);
 void gk_pool_release (GkPool *pool);
 
@@ -34,8 +35,9 @@ guint64 gk_pool_give_way (GkPool *pool, guint64 bytes, const char *why);
 /* The memory of the guests that are ready or being made, bytes. */
 guint64 gk_pool_memory (GkPool *pool);
 
-/* Has a warm state of @image made when there is time, or made anew where it was found broken. */
-void gk_pool_want_warm (GkPool *pool, GkImage *image);
+/* Has a warm state of @image made when there is time. @doubtful: (nullable): one of which a clone did not
+ * come up: when that happens again, it is thrown away and made anew. */
+void gk_pool_want_warm (GkPool *pool, GkImage *image, GkWarm *doubtful);
 
-/* Returns: (transfer full): `[{image, version, ready, starting, min, max, memory_mib, claims, why}]` */
+/* Returns: (transfer full): `[{image, version, ready, starting, min, max, memory_mib, why}]` */
 JsonArray *gk_pool_to_json (GkPool *pool);

@@ -6,6 +6,7 @@
 
 #define GK_WARM_RECORD "warm.json"
 #define GK_WARM_MAKING ".making" /* beside the states of an image's versions */
+#define GK_WARM_OLD ".old"
 #define GK_WARM_LOCK ".lock"
 
 enum { GK_WARM_RECORD_MAX = 1 << 16, GK_WARM_FORMAT = 1 };

@@ -2,16 +2,15 @@
 /* How a warm state is made. Whoever makes one of an image holds that image's lock, and works in a
  * folder that no reader looks at. */
 #include "base/digest.h"
-#include "base/escape.h"
 #include "base/fd.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "hostd/machine/circumstances.h"
 #include "hostd/machine/machine.h"
 #include "hostd/machine/warm-folder.h"
+#include "hostd/reaper.h"
 #include "images/identity.h"
 #include "images/overlay.h"
-#include "vmm/agent.h"
 #include "vmm/save-image.h"
 
 #include <errno.h>
@@ -22,7 +21,7 @@
 
 #define GUEST_WARM "/usr/lib/genkan/guest-warm"
 
-enum { WARM_TIMEOUT_MS = 300000, SAID_MOST = 300 };
+enum { WARM_TIMEOUT_MS = 300000 };
 
 /* A state under way. */
 typedef struct {
@@ -37,38 +36,21 @@ static gboolean
 warm_up (GkMachine *machine, GkJob *job, GError **error)
 {
     const char *const argv[] = { GUEST_WARM, NULL };
-    g_auto (GkAgentExit) exit = { 0 };
-    g_autofree char *said = NULL;
 
     gk_job_progress (job, 40, "warming the guest up");
-    if (!gk_agent_run (machine->vm, argv, WARM_TIMEOUT_MS, gk_job_cancellable (job), &exit, error))
-        return FALSE;
-    if (exit.code == 0)
-        return TRUE;
-    if (exit.err)
-        said = gk_escape (g_bytes_get_data (exit.err, NULL),
-                          (gssize) MIN (g_bytes_get_size (exit.err), SAID_MOST));
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
-                 GUEST_WARM " in the guest exited with %d (%s): is the image made for genkan?",
-                 exit.code, said ? said : "");
-    return FALSE;
+    return gk_machine_run (machine, argv, WARM_TIMEOUT_MS, job, error);
 }
 
-/* The overlay may lie on another file system than the state. */
+/* A new file of root's: QEMU's user, which wrote the old one, may still hold that open. */
 static gboolean
-move_file (const char *from, const char *to, GError **error)
+copy_file (Making *making, const char *from, const char *to, GError **error)
 {
-    gk_autofd int in = -1, out = -1;
+    gk_autofd int in = open (from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    gk_autofd int out = open (to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-    if (rename (from, to) == 0)
-        return TRUE;
-    if (errno != EXDEV)
-        return gk_set_errno (error, errno, "cannot move %s to %s", from, to);
-    in = open (from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    out = open (to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (in < 0 || out < 0)
         return gk_set_errno (error, errno, "cannot copy %s to %s", from, to);
-    return gk_fd_copy (in, out, G_MAXINT64, NULL, NULL, NULL, error);
+    return gk_fd_copy (in, out, G_MAXINT64, gk_job_cancellable (making->job), NULL, NULL, error);
 }
 
 static gboolean
@@ -86,7 +68,7 @@ save (Making *making, GkMachine *machine, GError **error)
         return FALSE;
     if (unlink (raw) < 0)
         return gk_set_errno (error, errno, "cannot remove %s", raw);
-    return move_file (machine->overlay, disk, error) &&
+    return copy_file (making, machine->overlay, disk, error) &&
            gk_overlay_lay (final_disk, making->image->disk_size, empty, error);
 }
 
@@ -98,19 +80,15 @@ boot_and_save (Making *making, GkMachine *machine, GError **error)
            save (making, machine, error);
 }
 
-/* Uses a machine for one thing, and takes it down whatever comes of it. */
+/* Uses a machine for one thing; it is taken down behind, whatever comes of it. */
 static gboolean
 with_machine (Making *making, gboolean (*use) (Making *, GkMachine *, GError **), GError **error)
 {
-    g_autoptr (GkMachine) machine = gk_machine_new (making->host, making->image, error);
-    g_autoptr (GError) left = NULL;
-    gboolean ok;
+    GkMachine *machine = gk_machine_new (making->host, making->image, error);
+    gboolean ok = machine && use (making, machine, error);
 
-    if (!machine)
-        return FALSE;
-    ok = use (making, machine, error);
-    if (!gk_machine_kill (machine, &left) || !gk_machine_take_down (machine, &left))
-        g_warning ("%s", left->message);
+    if (machine)
+        gk_reaper_take (making->host->reaper, machine);
     return ok;
 }
 
@@ -175,7 +153,7 @@ try_clone (Making *making, GkMachine *machine, GError **error)
 static gboolean
 enter (Making *making, GError **error)
 {
-    g_autofree char *old = g_build_filename (making->home, ".old", NULL);
+    g_autofree char *old = g_build_filename (making->home, GK_WARM_OLD, NULL);
 
     if (!gk_tree_remove_path (old, error))
         return FALSE;

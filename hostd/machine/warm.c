@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/machine/warm.h"
 
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/files.h"
 #include "base/id.h"
@@ -8,7 +9,9 @@
 #include "hostd/machine/circumstances.h"
 #include "hostd/machine/warm-folder.h"
 #include "images/identity.h"
+#include "vmm/vmm.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,17 +66,77 @@ gk_warm_home (GkHost *host, const char *image_name)
     return real ? real : g_steal_pointer (&home);
 }
 
+/* Returns: (transfer full) (nullable): the digest of the state that lies in @folder now */
+static char *
+digest_of (const char *folder)
+{
+    gk_autofd int dir = gk_open_dir (folder, NULL);
+    g_autoptr (GBytes) bytes =
+        dir < 0 ? NULL : gk_file_read (dir, GK_WARM_RECORD, GK_WARM_RECORD_MAX, NULL);
+    g_autofree char *sum = NULL;
+
+    if (!bytes)
+        return NULL;
+    sum = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, bytes);
+    return g_strconcat ("sha256:", sum, NULL);
+}
+
+gboolean
+gk_warm_is_replaced (GkWarm *warm)
+{
+    g_autofree char *digest = digest_of (warm->folder);
+
+    return g_strcmp0 (digest, warm->digest) != 0;
+}
+
+static gboolean
+set_changed (GkWarm *warm, const char *how, GError **error)
+{
+    g_set_error (error, GK_WARM_ERROR, GK_WARM_ERROR_CHANGED,
+                 "the warm state in %s is not what was sealed: %s", warm->folder, how);
+    return FALSE;
+}
+
 gboolean
 gk_warm_check (GkWarm *warm, GError **error)
 {
     g_autoptr (GError) local = NULL;
     gk_autofd int dir = gk_open_dir (warm->folder, &local);
 
-    if (dir >= 0 && gk_identity_check (dir, gk_warm_files, &local))
-        return TRUE;
-    g_set_error (error, GK_WARM_ERROR, GK_WARM_ERROR_CHANGED,
-                 "the warm state in %s is not what was sealed: %s", warm->folder, local->message);
-    return FALSE;
+    if (dir < 0 || !gk_identity_check (dir, gk_warm_files, &local))
+        return set_changed (warm, local->message, error);
+    return !gk_warm_is_replaced (warm) || set_changed (warm, "it is another one", error);
+}
+
+gboolean
+gk_warm_verify (GkWarm *warm, GCancellable *cancellable, GError **error)
+{
+    gk_autofd int dir = gk_open_dir (warm->folder, error);
+    g_autoptr (GBytes) bytes =
+        dir < 0 ? NULL : gk_file_read (dir, GK_WARM_RECORD, GK_WARM_RECORD_MAX, error);
+    g_autoptr (JsonObject) record = NULL;
+
+    if (!bytes || !gk_warm_check (warm, error))
+        return FALSE;
+    record = gk_json_parse (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes),
+                            GK_WARM_RECORD_MAX, error);
+    for (guint i = 0; record && !g_str_equal (gk_warm_files[i], GK_WARM_RECORD); i++) {
+        JsonObject *said = gk_json_object (gk_json_object (record, "files"), gk_warm_files[i]);
+        g_autofree char *sum = gk_digest_file (dir, gk_warm_files[i], cancellable, error);
+
+        if (!sum)
+            return FALSE;
+        if (!g_str_equal (sum, gk_json_string (said, "sha256", "")))
+            return set_changed (warm, gk_warm_files[i], error);
+    }
+    return record != NULL;
+}
+
+gboolean
+gk_warm_is_to_blame (const GError *error)
+{
+    return error->domain == GK_WARM_ERROR ||
+           (error->domain == GK_VMM_ERROR && error->code != GK_VMM_ERROR_UNREACHABLE);
 }
 
 static gboolean
@@ -97,7 +160,7 @@ read_state (const char *folder, JsonObject *now, GError **error)
         dir < 0 ? NULL : gk_file_read (dir, GK_WARM_RECORD, GK_WARM_RECORD_MAX, NULL);
     g_autoptr (JsonObject) record = NULL;
     g_autoptr (GkWarm) warm = NULL;
-    g_autofree char *sum = NULL, *digest = NULL;
+    g_autofree char *digest = digest_of (folder);
 
     if (!bytes) {
         g_set_error_literal (error, GK_WARM_ERROR, GK_WARM_ERROR_MISSING,
@@ -108,8 +171,6 @@ read_state (const char *folder, JsonObject *now, GError **error)
                             GK_WARM_RECORD_MAX, NULL);
     if (!is_of (record, now, error))
         return NULL;
-    sum = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, bytes);
-    digest = g_strconcat ("sha256:", sum, NULL);
     warm = gk_warm_new (folder, digest, record);
     return gk_warm_check (warm, error) ? g_steal_pointer (&warm) : NULL;
 }
@@ -124,13 +185,30 @@ gk_warm_find (GkHost *host, GkImage *image, GkJob *job, GError **error)
     return now ? read_state (folder, now, error) : NULL;
 }
 
-gboolean
-gk_warm_remove (GkHost *host, GkImage *image, GError **error)
+/* Returns: a descriptor that holds the lock of @home, or -1 where somebody is making a state */
+static int
+lock_at_once (int dir)
 {
-    g_autofree char *home = gk_warm_home (host, image->name);
-    g_autofree char *folder = g_build_filename (home, image->version, NULL);
+    g_autoptr (GCancellable) at_once = g_cancellable_new ();
 
-    return gk_tree_remove_path (folder, error);
+    g_cancellable_cancel (at_once);
+    return dir < 0 ? -1 : gk_lock_wait (dir, GK_WARM_LOCK, at_once, NULL);
+}
+
+void
+gk_warm_discard (GkWarm *warm)
+{
+    g_autofree char *home = g_path_get_dirname (warm->folder);
+    g_autofree char *version = g_path_get_basename (warm->folder);
+    gk_autofd int dir = gk_open_dir (home, NULL);
+    gk_autofd int lock = lock_at_once (dir);
+
+    /* Out of the way first: what is removed bit by bit must not be found. */
+    if (lock < 0 || gk_warm_is_replaced (warm) || !gk_tree_remove (dir, GK_WARM_OLD, NULL) ||
+        renameat (dir, version, dir, GK_WARM_OLD) < 0)
+        return;
+    g_message ("the warm state in %s is thrown away", warm->folder);
+    gk_tree_remove (dir, GK_WARM_OLD, NULL);
 }
 
 /* What begins with a dot is being made, by whoever holds the lock; then it is not ours to remove.
@@ -138,15 +216,13 @@ gk_warm_remove (GkHost *host, GkImage *image, GError **error)
 static void
 sweep_making (const char *home)
 {
-    gk_autofd int dir = gk_open_dir (home, NULL), lock = -1;
-    g_autoptr (GCancellable) at_once = g_cancellable_new ();
+    gk_autofd int dir = gk_open_dir (home, NULL);
+    gk_autofd int lock = lock_at_once (dir);
 
-    if (dir < 0)
+    if (lock < 0)
         return;
-    g_cancellable_cancel (at_once);
-    lock = gk_lock_wait (dir, GK_WARM_LOCK, at_once, NULL);
-    if (lock >= 0)
-        gk_tree_remove (dir, GK_WARM_MAKING, NULL);
+    gk_tree_remove (dir, GK_WARM_MAKING, NULL);
+    gk_tree_remove (dir, GK_WARM_OLD, NULL);
 }
 
 static void

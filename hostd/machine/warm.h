@@ -56,8 +56,18 @@ GkWarm *gk_warm_make (GkHost *host, GkImage *image, GkJob *job, gboolean *ret_ma
 /* Whether it is what was sealed: takes microseconds. Errors: GK_WARM_ERROR_CHANGED. */
 gboolean gk_warm_check (GkWarm *warm, GError **error);
 
-/* Throws the state away: one that was found broken, or whose image goes. Clones of it that run go on. */
-gboolean gk_warm_remove (GkHost *host, GkImage *image, GError **error);
+/* Reads every byte of it: takes seconds. Errors: GK_WARM_ERROR_CHANGED. */
+gboolean gk_warm_verify (GkWarm *warm, GCancellable *cancellable, GError **error);
+
+/* Whether another state, or none, lies where it lay. */
+gboolean gk_warm_is_replaced (GkWarm *warm);
+
+/* Whether @error, of a clone, may be the state's fault: the guest or its agent did not come up. */
+gboolean gk_warm_is_to_blame (const GError *error);
+
+/* Throws the state away, unless another has taken its place, or is just being made. Clones of it that
+ * run go on. */
+void gk_warm_discard (GkWarm *warm);
 
 /* After a crash: removes what was being made, and states of images that are no more. */
 void gk_warm_sweep (GkHost *host);
