@@ -74,7 +74,7 @@ open_state (Daemon *daemon, GError **error)
     return gk_dir_ensure (daemon->host.state_dir, 0711, error) &&
            gk_dir_ensure (daemon->host.run_dir, 0755, error) && gk_dir_ensure (runs, 0700, error) &&
            gk_dir_ensure (images, 0711, error) && gk_dir_ensure (machines, 0710, error) &&
-           gk_dir_ensure (warm, 0711, error) &&
+           gk_dir_ensure (warm, 0710, error) &&
            lock (daemon->host.state_dir, &daemon->state_lock, error) &&
            lock (daemon->host.run_dir, &daemon->run_lock, error);
 }

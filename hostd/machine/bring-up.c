@@ -19,18 +19,28 @@
 
 enum { AGENT_TIMEOUT_MS = 20000, UNIQUE_TIMEOUT_MS = 60000, SEED_BYTES = 32, SAID_MOST = 300 };
 
-/* How to make the machine's overlay. Of all users, QEMU's alone may pass through to it. */
+/* Of all users, QEMU's alone may pass through to overlays and warm states, and list neither. */
+static gboolean
+let_qemu_pass (GkHost *host, gid_t gid, GError **error)
+{
+    static const char *const folders[] = { "machines", "warm" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (folders); i++) {
+        g_autofree char *path = g_build_filename (host->state_dir, folders[i], NULL);
+
+        if (chown (path, 0, gid) < 0 || chmod (path, 0710) < 0)
+            return gk_set_errno (error, errno, "cannot let QEMU's user pass through %s", path);
+    }
+    return TRUE;
+}
+
 static gboolean
 prepare_overlay (GkMachine *machine, GkOverlaySpec *ret, GError **error)
 {
-    g_autofree char *machines = g_path_get_dirname (machine->folder);
-
     ret->folder = machine->folder;
     ret->length = machine->overlay_length;
-    if (!gk_vmm_qemu_owner (machine->host->vmm, &ret->uid, &ret->gid, error))
-        return FALSE;
-    return chown (machines, 0, ret->gid) == 0 ||
-           gk_set_errno (error, errno, "cannot set the group of %s", machines);
+    return gk_vmm_qemu_owner (machine->host->vmm, &ret->uid, &ret->gid, error) &&
+           let_qemu_pass (machine->host, ret->gid, error);
 }
 
 static gboolean
