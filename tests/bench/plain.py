@@ -169,7 +169,12 @@ class Machine:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ping(self):
-        virsh("qemu-agent-command", self.name, PING, "--timeout", "60")
+        """Until the agent answers: libvirt refuses while it has not yet seen the agent's port open."""
+        deadline = time.monotonic() + QEMU_TIMEOUT
+        ask = [*VIRSH, "qemu-agent-command", self.name, PING, "--timeout", "60"]
+        while subprocess.run(ask, capture_output=True, check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the agent of {self.name} does not answer")
 
     # --- the baselines ------------------------------------------------------------------------
 
