@@ -17,5 +17,8 @@ extern const char *const gk_warm_files[];
 /* Returns: (transfer full): the folder, without symbolic links, that the states of an image's versions lie in */
 char *gk_warm_home (GkHost *host, const char *image_name);
 
+/* Returns: (transfer full) (nullable): the digest of the state that lies in @folder now */
+char *gk_warm_digest (const char *folder);
+
 /* Returns: (transfer full): the state in @folder by its record, unchecked */
 GkWarm *gk_warm_new (const char *folder, const char *digest, JsonObject *record);

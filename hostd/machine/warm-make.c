@@ -139,8 +139,9 @@ describe (Making *making, JsonObject *files, JsonObject *circumstances)
 static gboolean
 try_clone (Making *making, GkMachine *machine, GError **error)
 {
+    g_autofree char *digest = gk_warm_digest (making->folder);
     g_autoptr (JsonObject) nothing = json_object_new ();
-    g_autoptr (GkWarm) warm = gk_warm_new (making->folder, "", nothing);
+    g_autoptr (GkWarm) warm = gk_warm_new (making->folder, digest, nothing);
 
     gk_job_progress (making->job, 85, "trying a clone of it");
     if (gk_machine_clone (machine, warm, making->job, error) &&
@@ -170,7 +171,7 @@ make (Making *making, GError **error)
     g_autoptr (JsonObject) files = json_object_new ();
     g_autoptr (JsonObject) now =
         gk_circumstances_now (making->host, making->image, making->job, error);
-    g_autofree char *text = NULL;
+    g_autofree char *text = NULL, *sum = NULL, *digest = NULL;
     gk_autofd int dir = -1;
 
     if (!now || !gk_tree_remove_path (making->folder, error) ||
@@ -181,6 +182,8 @@ make (Making *making, GError **error)
     if (dir < 0 || !seal (making, dir, files, error))
         return FALSE;
     text = describe (making, files, now);
+    sum = g_compute_checksum_for_string (G_CHECKSUM_SHA256, text, -1);
+    making->digest = digest = g_strconcat ("sha256:", sum, NULL);
     return gk_file_replace (dir, GK_WARM_RECORD, text, strlen (text), 0444, error) &&
            gk_identity_write (dir, gk_warm_files, error) &&
            with_machine (making, try_clone, error) && enter (making, error);
@@ -192,7 +195,7 @@ make_locked (GkHost *host, GkImage *image, const char *home, GkJob *job, gboolea
 {
     g_autofree char *folder = g_build_filename (home, GK_WARM_MAKING, NULL);
     g_autofree char *final = g_build_filename (home, image->version, NULL);
-    Making making = { host, image, job, (char *) home, folder, final };
+    Making making = { host, image, job, (char *) home, folder, final, NULL };
     g_autoptr (GError) why = NULL;
     GkWarm *found = gk_warm_find (host, image, job, &why);
 

@@ -66,9 +66,8 @@ gk_warm_home (GkHost *host, const char *image_name)
     return real ? real : g_steal_pointer (&home);
 }
 
-/* Returns: (transfer full) (nullable): the digest of the state that lies in @folder now */
-static char *
-digest_of (const char *folder)
+char *
+gk_warm_digest (const char *folder)
 {
     gk_autofd int dir = gk_open_dir (folder, NULL);
     g_autoptr (GBytes) bytes =
@@ -84,7 +83,7 @@ digest_of (const char *folder)
 gboolean
 gk_warm_is_replaced (GkWarm *warm)
 {
-    g_autofree char *digest = digest_of (warm->folder);
+    g_autofree char *digest = gk_warm_digest (warm->folder);
 
     return g_strcmp0 (digest, warm->digest) != 0;
 }
@@ -160,7 +159,7 @@ read_state (const char *folder, JsonObject *now, GError **error)
         dir < 0 ? NULL : gk_file_read (dir, GK_WARM_RECORD, GK_WARM_RECORD_MAX, NULL);
     g_autoptr (JsonObject) record = NULL;
     g_autoptr (GkWarm) warm = NULL;
-    g_autofree char *digest = digest_of (folder);
+    g_autofree char *digest = gk_warm_digest (folder);
 
     if (!bytes) {
         g_set_error_literal (error, GK_WARM_ERROR, GK_WARM_ERROR_MISSING,
