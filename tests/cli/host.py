@@ -27,26 +27,27 @@ class Host:
     def __init__(self, images=("debian-base",), config="", top=None, warm=True):
         """images: golden images to have; top: directory to work in, else one in /tmp; warm: whether the warm
         states are those that tests share, else this one makes its own where its configuration has any."""
+        golden = {name: os.path.join(state_dir_with(name), "images", name) for name in images}
+        warm_states = {name: shared_warm(name) for name in images if warm and "warm=never" not in config}
         self.top = tempfile.mkdtemp(prefix="genkan-test-", dir=top)
         os.chmod(self.top, 0o711)
         self.state, self.run_dir, self.config = (os.path.join(self.top, d) for d in ("state", "run", "etc"))
-        os.makedirs(os.path.join(self.state, "images"))
         os.makedirs(self.config)
-        for directory in (self.state, os.path.join(self.state, "images")):
-            os.chmod(directory, 0o711)
-        for name in images:
-            os.symlink(os.path.join(state_dir_with(name), "images", name), os.path.join(self.state, "images", name))
-        if warm and "warm=never" not in config:
-            self._share_warm(images)
+        os.makedirs(self.state)
+        os.chmod(self.state, 0o711)
+        self._link("images", golden)
+        self._link("warm", warm_states)
         self.configure(config)
         self.log = os.path.join(self.top, "genkand.log")
         self.daemon = None
         self.ours = {}  # domain: whether it is of this host
 
-    def _share_warm(self, images):
-        os.makedirs(os.path.join(self.state, "warm"), mode=0o711)
-        for name in images:
-            os.symlink(shared_warm(name), os.path.join(self.state, "warm", name))
+    def _link(self, kind, folders):
+        own = os.path.join(self.state, kind)
+        os.makedirs(own)
+        os.chmod(own, 0o711)
+        for name, folder in folders.items():
+            os.symlink(folder, os.path.join(own, name))
 
     def configure(self, config):
         """Writes genkand.conf, for the next start."""
