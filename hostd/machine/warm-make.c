@@ -171,7 +171,7 @@ make (Making *making, GError **error)
     g_autoptr (JsonObject) files = json_object_new ();
     g_autoptr (JsonObject) now =
         gk_circumstances_now (making->host, making->image, making->job, error);
-    g_autofree char *text = NULL, *sum = NULL, *digest = NULL;
+    g_autofree char *text = NULL;
     gk_autofd int dir = -1;
 
     if (!now || !gk_tree_remove_path (making->folder, error) ||
@@ -182,8 +182,6 @@ make (Making *making, GError **error)
     if (dir < 0 || !seal (making, dir, files, error))
         return FALSE;
     text = describe (making, files, now);
-    sum = g_compute_checksum_for_string (G_CHECKSUM_SHA256, text, -1);
-    making->digest = digest = g_strconcat ("sha256:", sum, NULL);
     return gk_file_replace (dir, GK_WARM_RECORD, text, strlen (text), 0444, error) &&
            gk_identity_write (dir, gk_warm_files, error) &&
            with_machine (making, try_clone, error) && enter (making, error);
@@ -195,7 +193,7 @@ make_locked (GkHost *host, GkImage *image, const char *home, GkJob *job, gboolea
 {
     g_autofree char *folder = g_build_filename (home, GK_WARM_MAKING, NULL);
     g_autofree char *final = g_build_filename (home, image->version, NULL);
-    Making making = { host, image, job, (char *) home, folder, final, NULL };
+    Making making = { host, image, job, (char *) home, folder, final };
     g_autoptr (GError) why = NULL;
     GkWarm *found = gk_warm_find (host, image, job, &why);
 
