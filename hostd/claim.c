@@ -209,7 +209,7 @@ connect_network (Claim *claim, GError **error)
 
     /* What it says from its first packet on is the disposable's. */
     gk_registry_bind (disposable->host->registry, claim->machine->id, disposable);
-    if (!gk_machine_connect (claim->machine, disposable->policy, &claim->address, error))
+    if (!gk_machine_connect (claim->machine, disposable->policy_mode, &claim->address, error))
         return FALSE;
     members = json_object_new ();
     json_object_set_string_member (members, "policy", disposable->policy);

@@ -67,6 +67,7 @@ make (GkHost *host, const GkDisposableWish *wish, GkImage *image, const GkPolicy
     disposable->use =
         (GkLeaseUse) { .created = seconds_now (), .used = seconds_now (), .users = 1 };
     disposable->policy = g_strdup (policy->name);
+    disposable->policy_mode = g_strdup (policy->mode);
     disposable->policy_digest = g_strdup (policy->digest);
     disposable->image = gk_image_ref (image);
     disposable->owner = wish->owner;
@@ -164,6 +165,7 @@ gk_disposable_unref (GkDisposable *disposable)
     g_free (disposable->name);
     g_free (disposable->folder);
     g_free (disposable->policy);
+    g_free (disposable->policy_mode);
     g_free (disposable->policy_digest);
     g_free (disposable->created);
     g_free (disposable->why);

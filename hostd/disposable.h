@@ -40,7 +40,7 @@ typedef struct {
     GkHost *host;
     char *id, *name;
     char *folder; /* absolute */
-    char *policy, *policy_digest;
+    char *policy, *policy_mode, *policy_digest;
     GkLeaseTerms terms;
     GkImage *image;
     uid_t owner;

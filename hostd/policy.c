@@ -96,6 +96,7 @@ read_policy (const char *path, GBytes *bytes, GkPolicy *policy, GError **error)
     for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)
         if (!read_limit (file, path, &limits[i], policy, error))
             return FALSE;
+    policy->mode = g_steal_pointer (&mode);
     return TRUE;
 }
 
@@ -132,6 +133,7 @@ gk_policy_free (GkPolicy *policy)
     if (!policy)
         return;
     g_free (policy->name);
+    g_free (policy->mode);
     g_free (policy->digest);
     g_free (policy);
 }

@@ -7,6 +7,7 @@
 
 typedef struct {
     char *name;
+    char *mode;   /* which of the bridge's rules it puts in force: `none` */
     char *digest; /* `sha256:…` of the file */
     /* A policy's own lease, where it says one; else the configuration's holds. 0: no limit. */
     gboolean has_idle, has_life;
