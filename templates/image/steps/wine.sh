@@ -16,6 +16,10 @@ for service in PlugPlay Eventlog NDIS winebus winehid wineusb; do
 done
 as_analyst wine reg delete 'HKLM\Software\Microsoft\Windows\CurrentVersion\RunServices' /v winemenubuilder /f
 
+# A console would look through all fonts for one of its liking.
+as_analyst wine reg add 'HKCU\Console' /v FaceName /d 'DejaVu Sans Mono' /f
+as_analyst wine reg add 'HKCU\Console' /v FontSize /t REG_DWORD /d 0x000e0000 /f
+
 # Wine itself knows no program for plain text.
 as_analyst wine reg add 'HKLM\Software\Classes\txtfile\shell\open\command' /ve /d 'notepad.exe "%1"' /f
 for extension in txt log csv; do
