@@ -17,7 +17,13 @@
 
 #define GUEST_UNIQUE "/usr/lib/genkan/guest-unique"
 
-enum { AGENT_TIMEOUT_MS = 20000, UNIQUE_TIMEOUT_MS = 60000, SEED_BYTES = 32, SAID_MOST = 300 };
+enum {
+    AGENT_TIMEOUT_MS = 20000,
+    AGENT_PAUSE_MS = 10,
+    UNIQUE_TIMEOUT_MS = 60000,
+    SEED_BYTES = 32,
+    SAID_MOST = 300
+};
 
 /* Of all users, QEMU's alone may pass through to overlays and warm states, and list neither. */
 static gboolean
@@ -170,21 +176,25 @@ nanoseconds_now (void)
     return g_strdup_printf ("%" G_GINT64_FORMAT "000", g_get_real_time ());
 }
 
-/* An agent whose guest has just been restored may take a moment to be seen by libvirt. */
+/* libvirt hears of the agent of a guest that was restored some milliseconds after it runs; until
+ * then it says at once that there is none. */
 static gboolean
 exec_patiently (GkMachine *machine, const char *const *argv, GkJob *job, gint64 *ret_pid,
                 GError **error)
 {
-    g_autoptr (GError) local = NULL;
+    gint64 deadline = g_get_monotonic_time () + AGENT_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
 
-    if (gk_agent_exec (machine->vm, argv, TRUE, ret_pid, &local))
-        return TRUE;
-    if (!g_error_matches (local, GK_VMM_ERROR, GK_VMM_ERROR_AGENT)) {
-        g_propagate_error (error, g_steal_pointer (&local));
-        return FALSE;
+    for (;;) {
+        g_autoptr (GError) local = NULL;
+
+        if (gk_agent_exec (machine->vm, argv, TRUE, ret_pid, &local))
+            return TRUE;
+        if (!g_error_matches (local, GK_VMM_ERROR, GK_VMM_ERROR_AGENT) ||
+            g_get_monotonic_time () >= deadline || !gk_job_sleep (job, AGENT_PAUSE_MS)) {
+            g_propagate_error (error, g_steal_pointer (&local));
+            return FALSE;
+        }
     }
-    return gk_vm_wait_agent (machine->vm, AGENT_TIMEOUT_MS, gk_job_cancellable (job), error) &&
-           gk_agent_exec (machine->vm, argv, TRUE, ret_pid, error);
 }
 
 static gboolean
