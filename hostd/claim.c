@@ -280,6 +280,7 @@ gboolean
 gk_claim (GkDisposable *disposable, GkJob *job, GError **error)
 {
     Claim claim = { .disposable = disposable, .job = job };
+    gint64 begun = g_get_monotonic_time ();
     g_autoptr (JsonObject) ms = json_object_new ();
     gboolean ok;
 
@@ -293,6 +294,8 @@ gk_claim (GkDisposable *disposable, GkJob *job, GError **error)
     }
     json_object_set_double_member (
         ms, "agent", (double) (gk_vm_agent_usec (claim.machine->vm) - claim.agent_before) / 1000);
+    json_object_set_double_member (ms, "answer",
+                                   (double) MAX (claim.machine->answered - begun, 0) / 1000);
     record_started (&claim, ms);
     disposable->agent_before = claim.agent_before;
     return TRUE;

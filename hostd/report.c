@@ -83,10 +83,12 @@ fold_limit (Fold *fold, JsonObject *event)
     json_array_add_object_element (fold->limits, limit);
 }
 
-/* The time spent on the agent lies within the others, so it is not added to them. */
+/* The time spent on the agent, and until it answered, lies within the others: it is not added to
+ * them. */
 static void
 fold_started (Fold *fold, JsonObject *event)
 {
+    static const char *const within[] = { "agent", "answer", NULL };
     JsonObject *started = json_object_new (), *ms = gk_json_object (event, "ms");
     double total = 0;
 
@@ -97,7 +99,7 @@ fold_started (Fold *fold, JsonObject *event)
 
         for (GList *at = clocks; at; at = at->next) {
             copy (ms, at->data, sum, at->data);
-            if (!g_str_equal (at->data, "agent"))
+            if (!g_strv_contains (within, at->data))
                 total += gk_json_double (ms, at->data, 0);
         }
         json_object_set_null_member (sum, "command");

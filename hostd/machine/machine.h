@@ -36,6 +36,7 @@ typedef struct {
     GkWarm *warm; /* (nullable): the state that it was cloned from */
     char *run;    /* (nullable): the disposable that it serves */
     GkVm *vm;     /* NULL until it is started */
+    gint64 answered; /* when its agent had answered and NIC and share were attached, monotonic */
 } GkMachine;
 
 /* Makes the machine's folder and record, and nothing else. */
