@@ -16,6 +16,7 @@ import uuid
 DOMAIN = """<domain type='qemu'>
   <name>{name}</name>
   <memory unit='MiB'>{memory_mib}</memory>
+  <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>
   <vcpu>{vcpus}</vcpu>
   <os><type arch='x86_64' machine='q35'>hvm</type>
     <kernel>{image}/vmlinuz</kernel><initrd>{image}/initrd.img</initrd><cmdline>{cmdline}</cmdline></os>
@@ -80,11 +81,15 @@ class Guest:
                                      screen=SCREEN if manifest["display"] else ""))
         begun = time.monotonic()
         self._virsh("create", file.name)
+        self._wait_for_agent()
+        self.boot_seconds = time.monotonic() - begun
+
+    def _wait_for_agent(self):
+        begun = time.monotonic()
         while self.agent("guest-ping") is None:
             if time.monotonic() - begun > BOOT_SECONDS:
                 raise TimeoutError(f"no guest agent within {BOOT_SECONDS} s")
             time.sleep(0.2)
-        self.boot_seconds = time.monotonic() - begun
 
     def _stop(self):
         atexit.unregister(self._stop)
@@ -106,9 +111,15 @@ class Guest:
         self.agent("guest-file-write", handle=handle, **{"buf-b64": base64.b64encode(content).decode()})
         self.agent("guest-file-close", handle=handle)
 
+    def start(self, *argv):
+        """The number of a program's process in the guest, for result()."""
+        return self.agent("guest-exec", path=argv[0], arg=list(argv[1:]), **{"capture-output": True})["pid"]
+
     def run(self, *argv, seconds=120):
         """(exit code, standard output, standard error) of a program in the guest."""
-        pid = self.agent("guest-exec", path=argv[0], arg=list(argv[1:]), **{"capture-output": True})["pid"]
+        return self.result(self.start(*argv), seconds)
+
+    def result(self, pid, seconds=120):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             status = self.agent("guest-exec-status", pid=pid)
@@ -117,13 +128,32 @@ class Guest:
                         base64.b64decode(status.get("out-data", "")),
                         base64.b64decode(status.get("err-data", "")))
             time.sleep(0.3)
-        raise TimeoutError(f"{argv} did not end within {seconds} s")
+        raise TimeoutError(f"process {pid} of {self.name} did not end within {seconds} s")
 
     def shell(self, script, **kwargs):
         code, out, err = self.run("/bin/sh", "-ec", script, **kwargs)
         if code != 0:
             raise RuntimeError(f"exit {code} of {script!r}: {err.decode(errors='replace')}")
         return out.decode(errors="replace")
+
+    def save_and_restore(self):
+        """Saves the guest and goes on from what was saved. Returns the size of that."""
+        state = f"{self.folder}/state"
+        self._virsh("save", self.name, state)
+        size = os.path.getsize(state)
+        self._virsh("restore", state)
+        self._wait_for_agent()
+        return size
+
+    def plug_share(self, tag):
+        """A folder of the host's, as genkan shares it. Returns where it is there."""
+        folder, path = f"{self.folder}/{tag}", f"{self.folder}/{tag}.xml"
+        os.mkdir(folder)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("<filesystem type='mount' accessmode='passthrough'><driver type='virtiofs'/>"
+                       f"<source dir='{folder}'/><target dir='{tag}'/></filesystem>")
+        self._virsh("attach-device", self.name, path)
+        return folder
 
     def plug_nic(self, link):
         """A NIC that ends in QEMU itself, which serves DHCP to it; its link "up" or "down". Once it is
