@@ -16,8 +16,9 @@ enum {
     CLOSE_S = 1,
     SILENCE_S = 1,
     READ_MAX = 48 << 10,
-    FIRST_PAUSE_MS = 20,
+    FIRST_PAUSE_MS = 30,
     LONGEST_PAUSE_MS = 500,
+    SOON_MS = 2000, /* what takes longer need not be noticed at once */
 };
 
 struct _GkAgentFile {
@@ -120,7 +121,7 @@ gboolean
 gk_agent_wait (GkVm *vm, gint64 pid, const char *what, guint timeout_ms, GCancellable *cancellable,
                GkAgentExit *ret, GError **error)
 {
-    gint64 deadline = g_get_monotonic_time () + (gint64) timeout_ms * 1000;
+    gint64 begun = g_get_monotonic_time (), deadline = begun + (gint64) timeout_ms * 1000;
     guint pause_ms = FIRST_PAUSE_MS;
 
     for (;;) {
@@ -142,7 +143,8 @@ gk_agent_wait (GkVm *vm, gint64 pid, const char *what, guint timeout_ms, GCancel
             return FALSE;
         }
         gk_pause (pause_ms, cancellable);
-        pause_ms = MIN (pause_ms * 2, LONGEST_PAUSE_MS);
+        if (g_get_monotonic_time () - begun > SOON_MS * 1000)
+            pause_ms = MIN (pause_ms * 2, LONGEST_PAUSE_MS);
     }
 }
 

@@ -252,24 +252,20 @@ gk_machine_run (GkMachine *machine, const char *const *argv, guint timeout_ms, G
            wait_for (machine, pid, argv[0], timeout_ms, job, error);
 }
 
-static gboolean
-note_answer (GkMachine *machine)
-{
-    machine->answered = g_get_monotonic_time ();
-    return TRUE;
-}
-
-/* The guest's program waits for the devices, so that they are plugged in while it starts. */
+/* A clone is still paused while its devices are plugged in: its guest then finds them all at once.
+ */
 gboolean
 gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error)
 {
     gint64 pid = 0;
 
     gk_job_progress (job, 80, "attaching network and share");
-    return (!machine->warm || gk_vm_resume (machine->vm, error)) &&
-           begin_unique (machine, job, &pid, error) && plug_nic (machine, error) &&
-           plug_share (machine, error) && note_answer (machine) &&
-           wait_for (machine, pid, GUEST_UNIQUE, UNIQUE_TIMEOUT_MS, job, error);
+    if (!plug_nic (machine, error) || !plug_share (machine, error) ||
+        (machine->warm && !gk_vm_resume (machine->vm, error)) ||
+        !begin_unique (machine, job, &pid, error))
+        return FALSE;
+    machine->answered = g_get_monotonic_time ();
+    return wait_for (machine, pid, GUEST_UNIQUE, UNIQUE_TIMEOUT_MS, job, error);
 }
 
 /* Not by the agent's own guest-set-time: that has the hardware clock set too, which takes 2 s. It
