@@ -16,6 +16,7 @@ BARS = {
         "claim": 0.25,
         "claim-daemon": 1,
         "clone": 0.8,
+        "clone-whole": None,
         "clone-vs-qemu": 1.5,
         "revert-pool": 0.1,
         "revert": 0.28,

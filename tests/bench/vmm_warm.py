@@ -4,8 +4,10 @@
 of the same machine: side by side, in turns, in one run. Prints a JSON object for each case.
 GENKAN_BENCH_ROUNDS: rounds after the warm-up (10).
 
-Ours are whole commands of genkan, to their return. Two genkands take part: one with a pool, one
-without. Before each measurement what the one before left to be done behind is waited for."""
+Ours are whole commands of genkan, to their return; but for `clone`, which ends where its baseline does:
+when the agent has answered and NIC and share are attached. What comes after that, the run's ledger
+says. Two genkands take part: one with a pool, one without. Before each measurement what the one before
+left to be done behind is waited for."""
 import json
 import os
 import statistics
@@ -28,6 +30,7 @@ CASES = {
     "claim": ("s", "claim", "restore", "virsh restore + agent ping of the unstripped state"),
     "claim-daemon": ("ms", "daemon", DAEMON_MS, "bar"),
     "clone": ("s", "clone", "attached", "virsh restore + agent ping + virsh attach-device of NIC and share"),
+    "clone-whole": ("s", "clone-whole", "attached", "the same; ours unique, connected and usable"),
     "clone-vs-qemu": ("s", "clone", "raw", "QEMU -incoming of the unstripped state, to running"),
     "revert-pool": ("s", "revert-pool", "snapshot", "virsh snapshot-revert of an internal snapshot with memory"),
     "revert": ("s", "revert", "snapshot", "virsh snapshot-revert of an internal snapshot with memory"),
@@ -90,7 +93,10 @@ class Round:
         self.pooled.settle()
 
     def clones(self):
-        vm = self.timed("clone", self.single, "new", IMAGE)["id"]
+        vm = self.timed("clone-whole", self.single, "new", IMAGE)["id"]
+        started = [line for line in self.single.ledger(vm) if line["event"] == "started"][-1]["ms"]
+        after = sum(started[part] for part in ("claim", "share", "network")) - started["answer"]
+        self.note("clone", self.seen["clone-whole"][-1] - after / 1000)
         self.check_via(self.single.json("ls")[0]["via"], "warm")
         self.timed("revert", self.single, "revert", vm)
         self.check_usable(self.single, vm)
