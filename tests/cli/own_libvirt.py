@@ -4,6 +4,8 @@
 `enter()` runs the test again in namespaces of mounts, processes and network. There libvirt's folders are
 empty and a test's own, so that `qemu:///system` is the test's libvirtd; and whatever is left there ends
 with the test: processes, mounts, devices, however it ended."""
+import contextlib
+import glob
 import os
 import subprocess
 import sys
@@ -24,9 +26,20 @@ def enter():
     while test != 0:
         ended, status = os.wait()
         if ended == test:
+            _remove_cgroups()
             os._exit(os.waitstatus_to_exitcode(status) & 0xff)
     _mount()
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def _remove_cgroups():
+    """What a killed libvirtd did not remove of its guests, which it has a log of each."""
+    for log in glob.glob("/var/log/libvirt/qemu/*.log"):
+        guest = os.path.basename(log).removesuffix(".log")
+        for top in glob.glob(f"{CGROUPS}/*/machine/qemu-*-{guest}.libvirt-qemu"):
+            for folder, _, _ in os.walk(top, topdown=False):
+                with contextlib.suppress(OSError):  # of a guest that still lives
+                    os.rmdir(folder)
 
 
 def _mount():
