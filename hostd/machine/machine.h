@@ -61,6 +61,10 @@ gboolean gk_machine_clone (GkMachine *machine, GkWarm *warm, GkJob *job, GError 
  * name, machine id, random numbers), the time, and the share's mounts. */
 gboolean gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error);
 
+/* Has the guest do once what a claim will have it do: what it has not done since it was saved takes it
+ * several times as long. */
+gboolean gk_machine_rehearse (GkMachine *machine, GkJob *job, GError **error);
+
 /* Runs a program of the image's own (`argv[0]`, absolute) to its end, which must be exit code 0. */
 gboolean gk_machine_run (GkMachine *machine, const char *const *argv, guint timeout_ms, GkJob *job,
                          GError **error);

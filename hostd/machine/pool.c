@@ -269,6 +269,7 @@ add_one (GkPool *pool, Entry *entry, GkWarm *warm, GError **error)
     g_autoptr (GkMachine) machine = gk_machine_new (pool->host, entry->image, error);
     gboolean ok = machine && gk_machine_clone (machine, warm, pool->job, error) &&
                   gk_machine_fit_out (machine, pool->job, error) &&
+                  gk_machine_rehearse (machine, pool->job, error) &&
                   gk_vm_suspend (machine->vm, error);
 
     g_mutex_lock (&pool->lock);
