@@ -303,6 +303,21 @@ leave (Running *running, gboolean stays, const char *base)
         g_clear_pointer (&running->files[i], gk_agent_file_free);
 }
 
+/* That the machine was killed under a call is why the call failed. Returns: FALSE */
+static gboolean
+tell_gone (Running *running, GError **error)
+{
+    GError *gone = NULL;
+
+    if (gk_disposable_use_life (running->disposable, running->life, &gone)) {
+        g_mutex_unlock (&running->disposable->work);
+        return FALSE;
+    }
+    g_clear_error (error);
+    g_propagate_error (error, gone);
+    return FALSE;
+}
+
 static gboolean
 use (Running *running, const GkCommand *command, GError **error)
 {
@@ -316,7 +331,7 @@ use (Running *running, const GkCommand *command, GError **error)
     running->life = running->disposable->lives;
     ok = start (running, command->argv, base, error);
     g_mutex_unlock (&running->disposable->work);
-    ok = ok && follow (running, base, error);
+    ok = (ok && follow (running, base, error)) || tell_gone (running, error);
     gk_run_record_used (running->disposable, running->begun);
     leave (running, command->disposable || command->wish.keep, base);
     if (ok)
