@@ -34,6 +34,7 @@ DOMAIN = """<domain type='qemu'>
     <controller type='pci' model='pcie-root-port'/><controller type='pci' model='pcie-root-port'/>
     <controller type='pci' model='pcie-root-port'/><controller type='pci' model='pcie-root-port'/>
     <controller type='pci' model='pcie-root-port'/><controller type='pci' model='pcie-root-port'/>
+    <controller type='pci' model='pcie-root-port'/><controller type='pci' model='pcie-root-port'/>
     {screen}
   </devices>
   <seclabel type='none' model='dac'/>

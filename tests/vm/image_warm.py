@@ -85,11 +85,17 @@ class EveryWarmGuest:
         self.assert_clock_is_right()
         self.assertEqual(self.guest.shell("test -e /run/genkan/unique.in && echo waiting || true"), "")
         self.the_clock_can_be_set_again()
+        self.a_lease_comes_with_the_link()
 
     def the_clock_can_be_set_again(self):
         self.guest.shell("date -s @1000000000")
         self.assertEqual(self.guest.agent("guest-set-time", time=time.time_ns()), {})
         self.assert_clock_is_right()
+
+    def a_lease_comes_with_the_link(self):
+        self.guest.plug_nic("up")
+        self.guest.shell("for i in $(seq 200); do grep -q 10.0.2.3 /etc/resolv.conf && exit; sleep 0.2; done; exit 1")
+        self.assertIn("via 10.0.2.2 dev eth0", self.guest.shell("ip route show default"))
 
     def assert_clock_is_right(self):
         earliest = time.time() - 1
