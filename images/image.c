@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -96,6 +97,16 @@ take_manifest (GkImage *image, GBytes *text, GError **error)
     return check_manifest (image, error);
 }
 
+/* Overlays name the disk below them by its path, and outlive the link that it was found by. */
+static char *
+real_path (const char *store, const char *name, const char *version)
+{
+    g_autofree char *folder = g_build_filename (store, name, version, NULL);
+    char *real = realpath (folder, NULL);
+
+    return real ? real : g_steal_pointer (&folder);
+}
+
 static GkImage *
 load_version (const char *store, const char *name, const char *version, GError **error)
 {
@@ -106,7 +117,7 @@ load_version (const char *store, const char *name, const char *version, GError *
     g_atomic_ref_count_init (&image->refs);
     image->name = g_strdup (name);
     image->version = g_strdup (version);
-    image->folder = g_build_filename (store, name, version, NULL);
+    image->folder = real_path (store, name, version);
     image->disk = g_build_filename (image->folder, "disk.qcow2", NULL);
     image->kernel = g_build_filename (image->folder, "vmlinuz", NULL);
     image->initrd = g_build_filename (image->folder, "initrd.img", NULL);

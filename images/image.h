@@ -25,7 +25,7 @@ typedef struct {
     gatomicrefcount refs;
     char *name, *version;
     char *digest; /* `sha256:…` of manifest.json, which holds the digests of all the others */
-    char *folder; /* absolute */
+    char *folder; /* absolute, without symbolic links */
     char *disk, *kernel, *initrd;   /* absolute */
     char *cmdline;                  /* the whole kernel command line */
     char *user;                     /* or NULL */

@@ -12,7 +12,7 @@
 /* How often the keeper looks round; how long it leaves a claim alone; how long an image that
  * failed. */
 enum { LOOK_MS = 5000, QUIET_MS = 400, PATIENCE_MS = 5000, RECENT_S = 60, RELIEVE_S = 2 };
-enum { FIRST_RETRY_S = 10, LONGEST_RETRY_S = 600, DOUBTS = 2 };
+enum { FIRST_RETRY_S = 10, LONGEST_RETRY_S = 600 };
 
 /* One image's share of the pool. `config` never changes; all else is under the pool's lock. */
 typedef struct {
@@ -27,6 +27,12 @@ typedef struct {
     char *why; /* what the keeper thinks of it */
 } Entry;
 
+/* A warm state to make, or to try. */
+typedef struct {
+    GkImage *image;
+    GkWarm *doubted; /* a clone of it has failed a claim; NULL: there is none yet */
+} Wish;
+
 struct _GkPool {
     GkHost *host;
     guint relieving; /* source id */
@@ -38,9 +44,7 @@ struct _GkPool {
     guint holds; /* claims under way */
     gint64 last_claim; /* monotonic */
     GPtrArray *entries;
-    GPtrArray *wanted; /* of GkImage: warm states to make */
-    char *doubted; /* digest of the warm state that was last in doubt, and how often */
-    guint doubts;
+    GPtrArray *wishes;
     char *failed; /* digest of the image whose state could last not be made, and until when it rests
                    */
     gint64 failed_until;
@@ -56,6 +60,18 @@ entry_free (gpointer data)
     g_free (entry->why);
     g_free (entry);
 }
+
+static void
+wish_free (gpointer data)
+{
+    Wish *wish = data;
+
+    gk_image_unref (wish->image);
+    gk_warm_unref (wish->doubted);
+    g_free (wish);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Wish, wish_free)
 
 /* --- under the lock ------------------------------------------------------------------------- */
 
@@ -211,24 +227,6 @@ drop_dead (GkPool *pool, Entry *entry)
     }
 }
 
-/* One machine may fail for many reasons; when two do, it is the state's fault. */
-static void
-doubt (GkPool *pool, GkWarm *warm)
-{
-    gboolean enough;
-
-    g_mutex_lock (&pool->lock);
-    if (g_strcmp0 (pool->doubted, warm->digest) != 0) {
-        g_free (pool->doubted);
-        pool->doubted = g_strdup (warm->digest);
-        pool->doubts = 0;
-    }
-    enough = ++pool->doubts >= DOUBTS;
-    g_mutex_unlock (&pool->lock);
-    if (enough)
-        gk_warm_discard (warm);
-}
-
 /* Under the lock. */
 static gboolean
 fits (GkPool *pool, Entry *entry)
@@ -301,8 +299,10 @@ tend (GkPool *pool, Entry *entry)
         drop_stale (pool, entry, warm);
         drop_dead (pool, entry);
         more = is_wanted (pool, entry) && add_one (pool, entry, warm, &error);
+        /* One machine may fail for many reasons; when the next one does too, it is the state's
+         * fault. */
         if (error && gk_warm_is_to_blame (error))
-            doubt (pool, warm);
+            gk_warm_try (pool->host, entry->image, warm, pool->job, NULL);
     }
     if (error && !g_cancellable_is_cancelled (gk_job_cancellable (pool->job)))
         note_failure (pool, entry, error);
@@ -318,26 +318,30 @@ is_newest (GkPool *pool, GkImage *image)
     return newest && g_str_equal (newest->digest, image->digest);
 }
 
-static void
-make_wanted (GkPool *pool)
+static Wish *
+next_wish (GkPool *pool)
 {
-    g_autoptr (GkImage) image = NULL;
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&pool->lock);
+
+    return pool->wishes->len > 0 ? g_ptr_array_steal_index (pool->wishes, 0) : NULL;
+}
+
+static void
+fulfil (GkPool *pool, Wish *wish)
+{
     g_autoptr (GkWarm) warm = NULL;
     g_autoptr (GError) error = NULL;
 
-    g_mutex_lock (&pool->lock);
-    if (pool->wanted->len > 0)
-        image = g_ptr_array_steal_index (pool->wanted, 0);
-    g_mutex_unlock (&pool->lock);
-    if (!image || !is_newest (pool, image))
+    if (!is_newest (pool, wish->image) ||
+        (wish->doubted && gk_warm_try (pool->host, wish->image, wish->doubted, pool->job, NULL)))
         return;
-    warm = gk_warm_make (pool->host, image, pool->job, NULL, &error);
+    warm = gk_warm_make (pool->host, wish->image, pool->job, NULL, &error);
     if (warm || g_cancellable_is_cancelled (gk_job_cancellable (pool->job)))
         return;
     g_warning ("%s", error->message);
     g_mutex_lock (&pool->lock);
     g_free (pool->failed);
-    pool->failed = g_strdup (image->digest);
+    pool->failed = g_strdup (wish->image->digest);
     pool->failed_until = g_get_monotonic_time () + LONGEST_RETRY_S * G_USEC_PER_SEC;
     g_mutex_unlock (&pool->lock);
 }
@@ -345,6 +349,7 @@ make_wanted (GkPool *pool)
 static void
 look_round (GkPool *pool)
 {
+    g_autoptr (Wish) wish = NULL;
     gboolean more;
 
     if (!gk_recover (pool->host, NULL))
@@ -357,8 +362,8 @@ look_round (GkPool *pool)
             more |= tend (pool, pool->entries->pdata[i]);
         }
     } while (more);
-    if (wait_for_quiet (pool))
-        make_wanted (pool);
+    if (wait_for_quiet (pool) && (wish = next_wish (pool)))
+        fulfil (pool, wish);
 }
 
 static gpointer
@@ -371,7 +376,7 @@ keep (gpointer data)
 
         look_round (pool);
         g_mutex_lock (&pool->lock);
-        if (!pool->stopping && pool->wanted->len == 0)
+        if (!pool->stopping && pool->wishes->len == 0)
             g_cond_wait_until (&pool->changed, &pool->lock, until);
         if (pool->stopping) {
             g_mutex_unlock (&pool->lock);
@@ -407,7 +412,7 @@ gk_pool_new (GkHost *host)
     g_mutex_init (&pool->lock);
     g_cond_init (&pool->changed);
     pool->entries = g_ptr_array_new_with_free_func (entry_free);
-    pool->wanted = g_ptr_array_new_with_free_func ((GDestroyNotify) gk_image_unref);
+    pool->wishes = g_ptr_array_new_with_free_func (wish_free);
     for (guint i = 0; host->config->warm && i < host->config->pools->len; i++) {
         Entry *entry = g_new0 (Entry, 1);
 
@@ -444,11 +449,10 @@ gk_pool_free (GkPool *pool)
         return;
     g_source_remove (pool->relieving);
     gk_pool_stop (pool);
-    g_free (pool->doubted);
     g_free (pool->failed);
     gk_job_free_unattended (pool->job);
     g_ptr_array_unref (pool->entries);
-    g_ptr_array_unref (pool->wanted);
+    g_ptr_array_unref (pool->wishes);
     g_mutex_clear (&pool->lock);
     g_cond_clear (&pool->changed);
     g_free (pool);
@@ -508,18 +512,19 @@ gk_pool_memory (GkPool *pool)
 void
 gk_pool_want_warm (GkPool *pool, GkImage *image, GkWarm *doubtful)
 {
-    g_autoptr (GMutexLocker) locker = NULL;
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&pool->lock);
+    Wish *wish;
 
-    if (doubtful)
-        doubt (pool, doubtful);
-    locker = g_mutex_locker_new (&pool->lock);
     if (g_strcmp0 (pool->failed, image->digest) == 0 &&
         g_get_monotonic_time () < pool->failed_until)
         return;
-    for (guint i = 0; i < pool->wanted->len; i++)
-        if (g_str_equal (((GkImage *) pool->wanted->pdata[i])->digest, image->digest))
+    for (guint i = 0; i < pool->wishes->len; i++)
+        if (g_str_equal (((Wish *) pool->wishes->pdata[i])->image->digest, image->digest))
             return;
-    g_ptr_array_add (pool->wanted, gk_image_ref (image));
+    wish = g_new0 (Wish, 1);
+    wish->image = gk_image_ref (image);
+    wish->doubted = doubtful ? gk_warm_ref (doubtful) : NULL;
+    g_ptr_array_add (pool->wishes, wish);
     g_cond_broadcast (&pool->changed);
 }
 

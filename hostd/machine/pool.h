@@ -36,7 +36,7 @@ guint64 gk_pool_give_way (GkPool *pool, guint64 bytes, const char *why);
 guint64 gk_pool_memory (GkPool *pool);
 
 /* Has a warm state of @image made when there is time. @doubtful: (nullable): one of which a clone did not
- * come up: when that happens again, it is thrown away and made anew. */
+ * come up: it is tried first, and thrown away and made anew where another clone fails too. */
 void gk_pool_want_warm (GkPool *pool, GkImage *image, GkWarm *doubtful);
 
 /* Returns: (transfer full): `[{image, version, ready, starting, min, max, memory_mib, why}]` */

@@ -80,12 +80,12 @@ boot_and_save (Making *making, GkMachine *machine, GError **error)
            save (making, machine, error);
 }
 
-/* Uses a machine for one thing; it is taken down behind, whatever comes of it. */
+/* Its machine is taken down behind, whatever comes of it. */
 static gboolean
-with_machine (Making *making, gboolean (*use) (Making *, GkMachine *, GError **), GError **error)
+make_files (Making *making, GError **error)
 {
     GkMachine *machine = gk_machine_new (making->host, making->image, error);
-    gboolean ok = machine && use (making, machine, error);
+    gboolean ok = machine && boot_and_save (making, machine, error);
 
     if (machine)
         gk_reaper_take (making->host->reaper, machine);
@@ -135,17 +135,29 @@ describe (Making *making, JsonObject *files, JsonObject *circumstances)
     return gk_json_text (record, TRUE);
 }
 
-/* One clone, whole: what cannot be cloned does not count. */
+/* One clone, whole. */
 static gboolean
-try_clone (Making *making, GkMachine *machine, GError **error)
+try_clone (GkHost *host, GkImage *image, GkWarm *warm, GkJob *job, GError **error)
+{
+    GkMachine *machine = gk_machine_new (host, image, error);
+    gboolean ok = machine && gk_machine_clone (machine, warm, job, error) &&
+                  gk_machine_fit_out (machine, job, error);
+
+    if (machine)
+        gk_reaper_take (host->reaper, machine);
+    return ok;
+}
+
+/* What cannot be cloned does not count. */
+static gboolean
+verify (Making *making, GError **error)
 {
     g_autofree char *digest = gk_warm_digest (making->folder);
     g_autoptr (JsonObject) nothing = json_object_new ();
     g_autoptr (GkWarm) warm = gk_warm_new (making->folder, digest, nothing);
 
     gk_job_progress (making->job, 85, "trying a clone of it");
-    if (gk_machine_clone (machine, warm, making->job, error) &&
-        gk_machine_fit_out (machine, making->job, error))
+    if (try_clone (making->host, making->image, warm, making->job, error))
         return TRUE;
     g_prefix_error (error, "a clone of the new warm state does not work: ");
     return FALSE;
@@ -175,16 +187,15 @@ make (Making *making, GError **error)
     gk_autofd int dir = -1;
 
     if (!now || !gk_tree_remove_path (making->folder, error) ||
-        !gk_dir_ensure (making->folder, 0711, error) ||
-        !with_machine (making, boot_and_save, error))
+        !gk_dir_ensure (making->folder, 0711, error) || !make_files (making, error))
         return FALSE;
     dir = gk_open_dir (making->folder, error);
     if (dir < 0 || !seal (making, dir, files, error))
         return FALSE;
     text = describe (making, files, now);
     return gk_file_replace (dir, GK_WARM_RECORD, text, strlen (text), 0444, error) &&
-           gk_identity_write (dir, gk_warm_files, error) &&
-           with_machine (making, try_clone, error) && enter (making, error);
+           gk_identity_write (dir, gk_warm_files, error) && verify (making, error) &&
+           enter (making, error);
 }
 
 static GkWarm *
@@ -227,4 +238,17 @@ gk_warm_make (GkHost *host, GkImage *image, GkJob *job, gboolean *ret_made, GErr
     dir = gk_open_dir (home, error);
     lock = dir < 0 ? -1 : gk_lock_wait (dir, GK_WARM_LOCK, gk_job_cancellable (job), error);
     return lock < 0 ? NULL : make_locked (host, image, home, job, ret_made, error);
+}
+
+gboolean
+gk_warm_try (GkHost *host, GkImage *image, GkWarm *warm, GkJob *job, GError **error)
+{
+    g_autoptr (GError) local = NULL;
+
+    if (try_clone (host, image, warm, job, &local))
+        return TRUE;
+    if (gk_warm_is_to_blame (local))
+        gk_warm_discard (warm);
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
 }

@@ -62,6 +62,10 @@ gboolean gk_warm_verify (GkWarm *warm, GCancellable *cancellable, GError **error
 /* Whether another state, or none, lies where it lay. */
 gboolean gk_warm_is_replaced (GkWarm *warm);
 
+/* For a state in doubt: tries one whole clone of it. A state that does not give one is thrown away; that a
+ * cancelled @job, or a host in trouble, did not give one says nothing of it. */
+gboolean gk_warm_try (GkHost *host, GkImage *image, GkWarm *warm, GkJob *job, GError **error);
+
 /* Whether @error, of a clone, may be the state's fault: the guest or its agent did not come up. */
 gboolean gk_warm_is_to_blame (const GError *error);
 

@@ -18,7 +18,7 @@ import tap
 
 TINY = """[Image]
 Name={name}
-Version=1
+Version={version}
 Description=Nothing but Debian's essential packages
 Suite=bookworm
 Packages=hostname;
@@ -53,9 +53,9 @@ class Case(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.state)
         os.mkdir(f"{self.state}/recipe")
 
-    def recipe(self, step="true", target="/etc/note", name="tiny"):
+    def recipe(self, step="true", target="/etc/note", name="tiny", version="1"):
         path = f"{self.state}/recipe/{name}.recipe"
-        for file, text in ((path, TINY.format(name=name, target=target)),
+        for file, text in ((path, TINY.format(name=name, target=target, version=version)),
                            (f"{self.state}/recipe/step.sh", step), (f"{self.state}/recipe/note", "hello\n")):
             with open(file, "w", encoding="utf-8") as out:
                 out.write(text)
@@ -147,7 +147,7 @@ class WhatIsMade(Case):
 
     def test_another_recipe_of_the_same_version_is_refused(self):
         self.share_image()
-        code, out, said = self.build(self.recipe(name="debian-base"))
+        code, out, said = self.build(self.recipe(name="debian-base", version=os.path.basename(self.image)))
         self.assertEqual((code, out), (1, ""))
         self.assertIn("raise Version", said)
         self.assertEqual(os.listdir(f"{self.state}/images"), ["debian-base"])
