@@ -89,8 +89,7 @@ static gboolean
 wake (Claim *claim, GError **error)
 {
     claim->agent_before = gk_vm_agent_usec (claim->machine->vm);
-    return gk_machine_check (claim->machine, error) && gk_vm_resume (claim->machine->vm, error) &&
-           gk_machine_set_clock (claim->machine, claim->job, error);
+    return gk_machine_check (claim->machine, error) && gk_machine_wake (claim->machine, error);
 }
 
 /* Returns: FALSE with @error unset where the pool has none. */
@@ -277,7 +276,7 @@ run_steps (Claim *claim, JsonObject *ms, GError **error)
 }
 
 gboolean
-gk_claim (GkDisposable *disposable, GkJob *job, GError **error)
+gk_claim (GkDisposable *disposable, gboolean tell, GkJob *job, GError **error)
 {
     Claim claim = { .disposable = disposable, .job = job };
     gint64 begun = g_get_monotonic_time ();
@@ -285,7 +284,8 @@ gk_claim (GkDisposable *disposable, GkJob *job, GError **error)
     gboolean ok;
 
     gk_pool_hold (disposable->host->pool);
-    ok = run_steps (&claim, ms, error) && !is_over (&claim, error);
+    ok = run_steps (&claim, ms, error) && (!tell || gk_machine_tell (claim.machine, error)) &&
+         !is_over (&claim, error);
     gk_pool_release (disposable->host->pool);
     g_free (claim.address);
     if (!ok) {

@@ -11,18 +11,12 @@
 enum {
     STREAMS = 2,
     SHORT_MAX = 32 << 10, /* of each file; one byte more says that there is more */
-    PAUSE_FIRST_MS = 5,
+    PAUSE_FIRST_MS = 10,
     PAUSE_MOST_MS = 500,
-    PATIENCE_MS = 250, /* before the files are looked at */
+    PATIENCE_MS = 600, /* before the files are looked at */
     OPEN_TRIES = 100,
     LAST_WORDS_S = 5, /* what others still write to its files when it has exited */
 };
-
-/* $0: the files' name without `.1` and `.2`; $1: SHORT_MAX + 1; then the command. */
-static const char wrapper[] = "m=$1; shift; "
-                              "(exec \"$@\") >\"$0.1\" 2>\"$0.2\"; c=$?; "
-                              "[ ! -s \"$0.1\" ] || head -c \"$m\" \"$0.1\"; "
-                              "[ ! -s \"$0.2\" ] || head -c \"$m\" \"$0.2\" >&2; exit $c";
 
 typedef struct {
     GkDisposable *disposable;
@@ -44,26 +38,6 @@ gk_command_free (GkCommand *command)
     gk_disposable_unref (command->disposable);
     g_strfreev (command->argv);
     g_free (command);
-}
-
-/* In a session of its own, so that all of it can be ended. */
-static gboolean
-start (Running *running, char **argv, const char *base, GError **error)
-{
-    g_autoptr (GPtrArray) full = g_ptr_array_new ();
-    g_autofree char *most = g_strdup_printf ("%d", SHORT_MAX + 1);
-
-    g_ptr_array_add (full, (char *) "/usr/bin/setsid");
-    g_ptr_array_add (full, (char *) "/bin/sh");
-    g_ptr_array_add (full, (char *) "-c");
-    g_ptr_array_add (full, (char *) wrapper);
-    g_ptr_array_add (full, (char *) base);
-    g_ptr_array_add (full, most);
-    for (char **at = argv; *at; at++)
-        g_ptr_array_add (full, *at);
-    g_ptr_array_add (full, NULL);
-    return gk_agent_exec (running->disposable->machine->vm, (const char *const *) full->pdata, TRUE,
-                          &running->pid, error);
 }
 
 /* Sleeps, and notes that the guest was waited for. */
@@ -237,7 +211,6 @@ follow (Running *running, const char *base, GError **error)
 {
     gint64 patience = running->begun + PATIENCE_MS * G_TIME_SPAN_MILLISECOND;
     gboolean exited = FALSE;
-    guint pause = PAUSE_FIRST_MS;
 
     running->end = GK_RUN_ENDED;
     while (!exited && goes_on (running, exited)) {
@@ -246,8 +219,7 @@ follow (Running *running, const char *base, GError **error)
         if (!exited && g_get_monotonic_time () >= patience)
             break;
         if (!exited)
-            rest (running, pause);
-        pause = MIN (pause * 2, PAUSE_MOST_MS);
+            rest (running, PAUSE_FIRST_MS);
     }
     if (running->end == GK_RUN_ENDED && !running->whole &&
         !follow_files (running, exited, base, error))
@@ -329,7 +301,8 @@ use (Running *running, const GkCommand *command, GError **error)
     if (!gk_disposable_use (running->disposable, error))
         return FALSE;
     running->life = running->disposable->lives;
-    ok = start (running, command->argv, base, error);
+    ok = gk_machine_start (running->disposable->machine, base, SHORT_MAX + 1, command->argv,
+                           &running->pid, error);
     g_mutex_unlock (&running->disposable->work);
     ok = (ok && follow (running, base, error)) || tell_gone (running, error);
     gk_run_record_used (running->disposable, running->begun);
@@ -343,7 +316,7 @@ static GkDisposable *
 begin (GkCommand *command, GkJob *job, GError **error)
 {
     if (!command->disposable)
-        return gk_run_begin (command->host, &command->wish, job, error);
+        return gk_run_begin (command->host, &command->wish, FALSE, job, error);
     gk_disposable_begin_use (command->disposable);
     return gk_disposable_ref (command->disposable);
 }

@@ -270,7 +270,7 @@ replace_machine (GkDisposable *disposable, GkJob *job, GError **error)
     gboolean ok;
 
     gk_disposable_wait_behind (disposable);
-    ok = gk_claim (disposable, job, error);
+    ok = gk_claim (disposable, TRUE, job, error);
     if (former)
         leave_behind (disposable, former);
     return ok && (gk_disposable_enter (disposable, GK_DISPOSABLE_RUNNING, "it was reverted") ||

@@ -241,7 +241,7 @@ gk_open_run (GkJob *job, gpointer data, GError **error)
     disposable = gk_run_new (open->host, &open->wish, job, error);
     if (!disposable)
         return NULL;
-    if (!bring (open, disposable, job, &failed) || !gk_run_start (disposable, job, &failed) ||
+    if (!bring (open, disposable, job, &failed) || !gk_run_start (disposable, TRUE, job, &failed) ||
         !use (open, disposable, job, &failed)) {
         gk_run_abandon (disposable, &failed);
         g_propagate_error (error, failed);

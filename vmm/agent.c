@@ -68,6 +68,17 @@ command_new (const char *name, JsonObject *arguments)
     return command;
 }
 
+gboolean
+gk_agent_ping (GkVm *vm, guint timeout_s, GError **error)
+{
+    JsonObject *command = json_object_new ();
+    g_autofree char *reply = NULL;
+
+    json_object_set_string_member (command, "execute", "guest-ping");
+    reply = gk_agent_command (vm, command, timeout_s, "reach the guest agent of", error);
+    return reply != NULL;
+}
+
 /* The agent takes JSON, and JSON is UTF-8; a path made valid would be another path. */
 static gboolean
 check_text (const char *text, GError **error)

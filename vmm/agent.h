@@ -21,6 +21,9 @@ typedef struct {
 void gk_agent_exit_clear (GkAgentExit *exit);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (GkAgentExit, gk_agent_exit_clear)
 
+/* Asks whether it is there. */
+gboolean gk_agent_ping (GkVm *vm, guint timeout_s, GError **error);
+
 /**
  * gk_agent_exec:
  * @argv: program (absolute path) and its arguments, as root in the guest

@@ -6,6 +6,7 @@
  * Events arrive in the main thread, and may still while the waiter leaves: each registration holds
  * a reference on the watch. libvirt takes one registration of a function for a VM, so there can be
  * one waiter a VM. */
+#include "vmm/agent.h"
 #include "vmm/libvirt.h"
 
 enum { PING_S = 2, LOOK_AGAIN_MS = 2000 };
@@ -146,17 +147,6 @@ registration_open (GkVm *vm, Registration *reg, GError **error)
 }
 
 static gboolean
-ping (GkVm *vm, GError **error)
-{
-    JsonObject *command = json_object_new ();
-    g_autofree char *reply = NULL;
-
-    json_object_set_string_member (command, "execute", "guest-ping");
-    reply = gk_agent_command (vm, command, PING_S, "reach the guest agent of", error);
-    return reply != NULL;
-}
-
-static gboolean
 ping_until (GkVm *vm, Watch *watch, gint64 deadline, GCancellable *cancellable, GError **error)
 {
     for (;;) {
@@ -166,7 +156,7 @@ ping_until (GkVm *vm, Watch *watch, gint64 deadline, GCancellable *cancellable, 
 
         if (g_cancellable_set_error_if_cancelled (cancellable, error))
             return FALSE;
-        if (ping (vm, &local))
+        if (gk_agent_ping (vm, PING_S, &local))
             return TRUE;
         if (!g_error_matches (local, GK_VMM_ERROR, GK_VMM_ERROR_AGENT) &&
             !g_error_matches (local, GK_VMM_ERROR, GK_VMM_ERROR_TIMED_OUT)) {

@@ -85,7 +85,7 @@ static JsonObject *
 run_new (GkJob *job, gpointer data, GError **error)
 {
     New *wish = data;
-    g_autoptr (GkDisposable) disposable = gk_run_begin (wish->host, &wish->wish, job, error);
+    g_autoptr (GkDisposable) disposable = gk_run_begin (wish->host, &wish->wish, TRUE, job, error);
 
     if (!disposable)
         return NULL;

@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #define GUEST_UNIQUE "/usr/lib/genkan/guest-unique"
+#define GUEST_RUN "/usr/lib/genkan/guest-run"
 
 enum {
     AGENT_TIMEOUT_MS = 20000,
     AGENT_PAUSE_MS = 10,
+    PING_S = 5,
     UNIQUE_TIMEOUT_MS = 60000,
     SEED_BYTES = 32,
     SAID_MOST = 300
@@ -271,21 +273,51 @@ gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error)
 gboolean
 gk_machine_rehearse (GkMachine *machine, GkJob *job, GError **error)
 {
-    const char *const argv[] = { "/usr/bin/setsid", "/bin/sh", "-c",
-                                 "(exec /bin/true); /bin/date >/dev/null", NULL };
+    char *argv[] = { (char *) "true", NULL };
+    gint64 pid = 0;
 
-    return gk_machine_run (machine, argv, UNIQUE_TIMEOUT_MS, job, error);
+    machine->slept = TRUE;
+    return gk_machine_start (machine, "/run/genkan/rehearsal", 1, argv, &pid, error) &&
+           wait_for (machine, pid, GUEST_RUN, UNIQUE_TIMEOUT_MS, job, error);
 }
 
-/* Not by the agent's own guest-set-time: that has the hardware clock set too, which takes 2 s. It
- * is not waited for: whatever is run next comes later. */
 gboolean
-gk_machine_set_clock (GkMachine *machine, GkJob *job, GError **error)
+gk_machine_wake (GkMachine *machine, GError **error)
 {
-    gint64 now = g_get_real_time (), pid = 0;
-    g_autofree char *time = g_strdup_printf ("@%" G_GINT64_FORMAT ".%06" G_GINT64_FORMAT,
-                                             now / G_USEC_PER_SEC, now % G_USEC_PER_SEC);
-    const char *const argv[] = { "/bin/date", "-s", time, NULL };
+    machine->slept = TRUE;
+    return gk_vm_resume (machine->vm, error) && gk_agent_ping (machine->vm, PING_S, error);
+}
 
-    return gk_agent_exec (machine->vm, argv, FALSE, &pid, error);
+/* Not by the agent's own guest-set-time: that has the hardware clock set too, which takes 2 s. */
+gboolean
+gk_machine_start (GkMachine *machine, const char *output, guint most, char **argv, gint64 *ret_pid,
+                  GError **error)
+{
+    g_autofree char *now = machine->slept ? nanoseconds_now () : g_strdup ("-");
+    g_autofree char *most_text = g_strdup_printf ("%u", most);
+    g_autoptr (GPtrArray) full = g_ptr_array_new ();
+
+    g_ptr_array_add (full, (char *) GUEST_RUN);
+    g_ptr_array_add (full, now);
+    g_ptr_array_add (full, machine->network ? machine->network : (char *) "-");
+    g_ptr_array_add (full, (char *) output);
+    g_ptr_array_add (full, most_text);
+    for (char **at = argv; *at; at++)
+        g_ptr_array_add (full, *at);
+    g_ptr_array_add (full, NULL);
+    if (!gk_agent_exec (machine->vm, (const char *const *) full->pdata, TRUE, ret_pid, error))
+        return FALSE;
+    machine->slept = FALSE;
+    g_clear_pointer (&machine->network, g_free);
+    return TRUE;
+}
+
+gboolean
+gk_machine_tell (GkMachine *machine, GError **error)
+{
+    char *nothing[] = { NULL };
+    gint64 pid = 0;
+
+    return (!machine->slept && !machine->network) ||
+           gk_machine_start (machine, "/", 1, nothing, &pid, error);
 }

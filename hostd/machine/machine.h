@@ -36,6 +36,8 @@ typedef struct {
     GkWarm *warm; /* (nullable): the state that it was cloned from */
     char *run;    /* (nullable): the disposable that it serves */
     GkVm *vm;     /* NULL until it is started */
+    gboolean slept;  /* the guest's clock stands where it was paused */
+    char *network;   /* (nullable): the address that the guest has still to be told */
     gint64 answered; /* when its agent had answered and NIC and share were attached, monotonic */
 } GkMachine;
 
@@ -69,8 +71,24 @@ gboolean gk_machine_rehearse (GkMachine *machine, GkJob *job, GError **error);
 gboolean gk_machine_run (GkMachine *machine, const char *const *argv, guint timeout_ms, GkJob *job,
                          GError **error);
 
-/* Sets the guest's clock, of a machine that was paused; this also tells whether its agent lives. */
-gboolean gk_machine_set_clock (GkMachine *machine, GkJob *job, GError **error);
+/* Lets a machine go on that was paused, and asks its agent whether it is there. */
+gboolean gk_machine_wake (GkMachine *machine, GError **error);
+
+/**
+ * gk_machine_start:
+ * @output: path in the guest: the program writes to the new files `@output.1` and `.2`
+ * @most: of each, how many bytes come with its exit, as captured output
+ * @argv: a program, found as a shell finds it, and its arguments
+ *
+ * Starts a program in the guest, in a process group of its own; and first tells the guest what it has to
+ * know by now, as gk_machine_tell() does. The program's exit: gk_agent_exec_status() of @ret_pid.
+ */
+gboolean gk_machine_start (GkMachine *machine, const char *output, guint most, char **argv,
+                           gint64 *ret_pid, GError **error);
+
+/* Tells the guest what has changed since it last heard of the host: the time, where it was paused, and its
+ * address, where it was connected. Does not wait for it. */
+gboolean gk_machine_tell (GkMachine *machine, GError **error);
 
 /**
  * gk_machine_connect:

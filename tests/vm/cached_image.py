@@ -22,13 +22,14 @@ import os
 import subprocess
 import sys
 
+STAGE = os.environ.get("GENKAN_STAGE", "/usr/local")
 SOURCE = os.environ.get("GENKAN_SOURCE") or os.path.dirname(os.path.abspath(__file__ + "/../.."))
 CACHE = os.environ.get("GENKAN_TEST_CACHE") or "/var/cache/genkan-tests"
 
 
 def builder():
     places = (os.path.join(os.environ.get("GENKAN_BUILD", SOURCE + "/build"), "images/genkan-build"),
-              os.path.join(os.environ.get("GENKAN_STAGE", "/usr/local"), "libexec/genkan/genkan-build"))
+              os.path.join(STAGE, "libexec/genkan/genkan-build"))
     for path in places:
         if os.access(path, os.X_OK):
             return path
@@ -36,7 +37,7 @@ def builder():
 
 
 def recipe_path(name):
-    return f"{SOURCE}/templates/image/{name}.recipe"
+    return f"{STAGE}/share/genkan/image/{name}.recipe"  # beside the guests' programs, which are built
 
 
 def _key(recipe):
