@@ -16,7 +16,7 @@ enum {
     CLOSE_S = 1,
     SILENCE_S = 1,
     READ_MAX = 48 << 10,
-    FIRST_PAUSE_MS = 30,
+    FIRST_PAUSE_MS = 15,
     LONGEST_PAUSE_MS = 500,
     SOON_MS = 2000, /* what takes longer need not be noticed at once */
 };
@@ -169,23 +169,60 @@ gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms, GCancellable 
            gk_agent_wait (vm, pid, argv[0], timeout_ms, cancellable, ret, error);
 }
 
-GkAgentFile *
-gk_agent_file_open (GkVm *vm, const char *path, GError **error)
+static gboolean
+open_file (GkVm *vm, const char *path, const char *mode, gint64 *ret_handle, GError **error)
 {
     g_autofree char *what = NULL, *shown = gk_escape (path, -1), *reply = NULL;
     JsonObject *arguments;
-    GkAgentFile *file;
-    gint64 handle = 0;
 
     if (!check_text (path, error))
-        return NULL;
+        return FALSE;
     arguments = json_object_new ();
     json_object_set_string_member (arguments, "path", path);
-    json_object_set_string_member (arguments, "mode", "r");
+    json_object_set_string_member (arguments, "mode", mode);
     what = g_strdup_printf ("open '%s' in", shown);
     reply =
         gk_agent_command (vm, command_new ("guest-file-open", arguments), COMMAND_S, what, error);
-    if (!reply || !gk_agent_reply_handle (reply, &handle, error))
+    return reply && gk_agent_reply_handle (reply, ret_handle, error);
+}
+
+static gboolean
+close_file (GkVm *vm, gint64 handle, guint timeout_s, GError **error)
+{
+    JsonObject *arguments = json_object_new ();
+    g_autofree char *reply = NULL;
+
+    json_object_set_int_member (arguments, "handle", handle);
+    reply = gk_agent_command (vm, command_new ("guest-file-close", arguments), timeout_s,
+                              "close a file in", error);
+    return reply != NULL;
+}
+
+/* The agent has it written when the file is closed. */
+gboolean
+gk_agent_write (GkVm *vm, const char *path, const char *text, GError **error)
+{
+    g_autofree char *coded = g_base64_encode ((const guchar *) text, strlen (text)), *reply = NULL;
+    JsonObject *arguments;
+    gint64 handle = 0;
+
+    if (!open_file (vm, path, "w", &handle, error))
+        return FALSE;
+    arguments = json_object_new ();
+    json_object_set_int_member (arguments, "handle", handle);
+    json_object_set_string_member (arguments, "buf-b64", coded);
+    reply = gk_agent_command (vm, command_new ("guest-file-write", arguments), COMMAND_S,
+                              "write to a file in", error);
+    return reply && close_file (vm, handle, COMMAND_S, error);
+}
+
+GkAgentFile *
+gk_agent_file_open (GkVm *vm, const char *path, GError **error)
+{
+    GkAgentFile *file;
+    gint64 handle = 0;
+
+    if (!open_file (vm, path, "r", &handle, error))
         return NULL;
     file = g_new0 (GkAgentFile, 1);
     file->vm = vm;
@@ -216,14 +253,8 @@ gk_agent_file_free (GkAgentFile *file)
 void
 gk_agent_file_close (GkAgentFile *file)
 {
-    JsonObject *arguments;
-    g_autofree char *reply = NULL;
-
     if (!file)
         return;
-    arguments = json_object_new ();
-    json_object_set_int_member (arguments, "handle", file->handle);
-    reply = gk_agent_command (file->vm, command_new ("guest-file-close", arguments), CLOSE_S,
-                              "close a file in", NULL);
+    close_file (file->vm, file->handle, CLOSE_S, NULL);
     gk_agent_file_free (file);
 }

@@ -48,6 +48,9 @@ gboolean gk_agent_wait (GkVm *vm, gint64 pid, const char *what, guint timeout_ms
 gboolean gk_agent_run (GkVm *vm, const char *const *argv, guint timeout_ms,
                        GCancellable *cancellable, GkAgentExit *ret, GError **error);
 
+/* Writes @text, at most 48 KiB, to a file or FIFO that is there. */
+gboolean gk_agent_write (GkVm *vm, const char *path, const char *text, GError **error);
+
 typedef struct _GkAgentFile GkAgentFile;
 
 /* A file in the guest, opened for reading; reads go on where the last ended, also when the file

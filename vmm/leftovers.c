@@ -83,7 +83,7 @@ gk_vmm_list (GkVmm *vmm, const char *instance, GError **error)
 gboolean
 gk_vmm_destroy (GkVmm *vmm, const char *uuid, GError **error)
 {
-    g_autoptr (virConnect) connection = gk_vmm_connect (vmm, error);
+    g_autoptr (virConnect) connection = gk_vmm_open (vmm, error);
     g_autoptr (virDomain) domain = NULL;
 
     if (!connection)

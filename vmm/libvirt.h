@@ -19,6 +19,8 @@ struct _GkVm {
     char *name, *uuid;
     int pidfd;             /* of its QEMU */
     virConnectPtr agent;   /* for its agent alone; NULL until the first use */
+    gint ended;            /* atomic: whether libvirt was told to end it */
+    GThread *ending;       /* tells it */
     _Atomic guint64 agent_usec;
 };
 

@@ -99,9 +99,8 @@ gk_process_open (const char *uri, const char *name, const char *uuid, GError **e
     return gk_steal_fd (&pidfd);
 }
 
-/* Returns: whether it died before @timeout_ms */
-static gboolean
-wait_for_death (int pidfd, int timeout_ms)
+gboolean
+gk_process_wait (int pidfd, int timeout_ms)
 {
     gint64 deadline = g_get_monotonic_time () + (gint64) timeout_ms * 1000;
     struct pollfd fd = { .fd = pidfd, .events = POLLIN };
@@ -118,7 +117,7 @@ wait_for_death (int pidfd, int timeout_ms)
 gboolean
 gk_process_is_dead (int pidfd)
 {
-    return wait_for_death (pidfd, 0);
+    return gk_process_wait (pidfd, 0);
 }
 
 void
@@ -133,7 +132,7 @@ gk_process_kill (int pidfd, guint timeout_ms, GError **error)
 {
     if (send_signal (pidfd, SIGKILL) < 0 && errno != ESRCH)
         return gk_set_errno (error, errno, "cannot kill QEMU");
-    if (wait_for_death (pidfd, (int) timeout_ms))
+    if (gk_process_wait (pidfd, (int) timeout_ms))
         return TRUE;
     g_set_error (error, GK_VMM_ERROR, GK_VMM_ERROR_TIMED_OUT,
                  "QEMU is not dead %u ms after it was killed: the host's disk may be stuck",

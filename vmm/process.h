@@ -24,6 +24,9 @@ void gk_process_abandon (const char *uri, const char *name, const char *uuid);
 /* Whether the process of @pidfd is dead. A killed process is not, until all of its threads are. */
 gboolean gk_process_is_dead (int pidfd);
 
+/* Returns: whether it died before @timeout_ms */
+gboolean gk_process_wait (int pidfd, int timeout_ms);
+
 /* Sends it its death, and waits for nothing. */
 void gk_process_strike (int pidfd);
 

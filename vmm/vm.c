@@ -9,7 +9,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
-enum { KILL_MS = 10000 };
+enum { NOTICE_MS = 250, KILL_MS = 10000 };
 
 /* What to do about what QEMU or libvirt say when a domain does not start. */
 static const struct {
@@ -89,6 +89,8 @@ gk_vm_free (GkVm *vm)
 {
     if (!vm)
         return;
+    if (vm->ending)
+        g_thread_join (vm->ending);
     gk_fd_close (vm->pidfd);
     g_clear_pointer (&vm->agent, virConnectClose);
     g_free (vm->name);
@@ -189,9 +191,35 @@ gk_vm_strike (GkVm *vm)
     gk_process_strike (vm->pidfd);
 }
 
+static gpointer
+end (gpointer data)
+{
+    GkVm *vm = data;
+    g_autoptr (virConnect) connection = gk_vmm_open (vm->vmm, NULL);
+    g_autoptr (virDomain) domain = connection ? look_up (vm, connection, NULL) : NULL;
+
+    if (domain)
+        virDomainDestroy (domain);
+    return NULL;
+}
+
+/* A domain whose QEMU ends without libvirt's doing holds up the events of all others (so also that
+ * the agent of a new one is there) until its process has been reaped, a second or two where init is
+ * slow. So libvirt is had to end it, which takes it as long, but holds up nobody; and has little
+ * time to begin. */
+static void
+have_it_ended (GkVm *vm)
+{
+    if (g_atomic_int_compare_and_exchange (&vm->ended, FALSE, TRUE))
+        vm->ending = g_thread_new ("end", end, vm);
+    gk_process_wait (vm->pidfd, NOTICE_MS);
+}
+
 gboolean
 gk_vm_kill (GkVm *vm, GError **error)
 {
+    if (gk_vm_is_alive (vm))
+        have_it_ended (vm);
     if (!gk_vm_is_alive (vm) || gk_process_kill (vm->pidfd, KILL_MS, error))
         return TRUE;
     g_prefix_error (error, "cannot kill %s: ", vm->name);

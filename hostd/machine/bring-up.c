@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define GUEST_UNIQUE "/usr/lib/genkan/guest-unique"
+#define UNIQUE_FIFO "/run/genkan/unique"
 #define GUEST_RUN "/usr/lib/genkan/guest-run"
 
 enum {
@@ -179,24 +180,66 @@ nanoseconds_now (void)
 }
 
 /* libvirt hears of the agent of a guest that was restored some milliseconds after it runs; until
- * then it says at once that there is none. */
+ * then it says at once that there is none. Returns: whether to try again; else @local is @error's
+ */
+static gboolean
+is_early (GError *local, gint64 deadline, GkJob *job, GError **error)
+{
+    if (g_error_matches (local, GK_VMM_ERROR, GK_VMM_ERROR_AGENT) &&
+        g_get_monotonic_time () < deadline && gk_job_sleep (job, AGENT_PAUSE_MS)) {
+        g_error_free (local);
+        return TRUE;
+    }
+    g_propagate_error (error, local);
+    return FALSE;
+}
+
+static gint64
+agent_deadline (void)
+{
+    return g_get_monotonic_time () + AGENT_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
+}
+
 static gboolean
 exec_patiently (GkMachine *machine, const char *const *argv, GkJob *job, gint64 *ret_pid,
                 GError **error)
 {
-    gint64 deadline = g_get_monotonic_time () + AGENT_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
+    gint64 deadline = agent_deadline ();
+    GError *local = NULL;
 
-    for (;;) {
-        g_autoptr (GError) local = NULL;
-
-        if (gk_agent_exec (machine->vm, argv, TRUE, ret_pid, &local))
-            return TRUE;
-        if (!g_error_matches (local, GK_VMM_ERROR, GK_VMM_ERROR_AGENT) ||
-            g_get_monotonic_time () >= deadline || !gk_job_sleep (job, AGENT_PAUSE_MS)) {
-            g_propagate_error (error, g_steal_pointer (&local));
+    while (!gk_agent_exec (machine->vm, argv, TRUE, ret_pid, &local)) {
+        if (!is_early (g_steal_pointer (&local), deadline, job, error))
             return FALSE;
-        }
     }
+    return TRUE;
+}
+
+static gboolean
+ping_patiently (GkMachine *machine, GkJob *job, GError **error)
+{
+    gint64 deadline = agent_deadline ();
+    GError *local = NULL;
+
+    while (!gk_agent_ping (machine->vm, PING_S, &local)) {
+        if (!is_early (g_steal_pointer (&local), deadline, job, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* What waits in a warm guest has its words as one line. */
+static gboolean
+begin (GkMachine *machine, const char *const *argv, GkJob *job, gint64 *ret_pid, GError **error)
+{
+    g_autofree char *words = NULL, *line = NULL;
+
+    if (!machine->warm || !machine->warm->waiting)
+        return exec_patiently (machine, argv, job, ret_pid, error);
+    *ret_pid = machine->warm->waiting;
+    words = g_strjoinv (" ", (char **) argv + 1);
+    line = g_strconcat (words, "\n", NULL);
+    return ping_patiently (machine, job, error) &&
+           gk_agent_write (machine->vm, UNIQUE_FIFO, line, error);
 }
 
 static gboolean
@@ -220,7 +263,7 @@ begin_unique (GkMachine *machine, GkJob *job, gint64 *ret_pid, GError **error)
         if (*from != '-')
             *to++ = *from;
     *to = '\0';
-    return exec_patiently (machine, argv, job, ret_pid, error);
+    return begin (machine, argv, job, ret_pid, error);
 }
 
 /* Waits for one of the guest's own programs, which must say that all went well. */
@@ -252,6 +295,18 @@ gk_machine_run (GkMachine *machine, const char *const *argv, guint timeout_ms, G
 
     return exec_patiently (machine, argv, job, &pid, error) &&
            wait_for (machine, pid, argv[0], timeout_ms, job, error);
+}
+
+gboolean
+gk_machine_prepare (GkMachine *machine, GkJob *job, gint64 *ret_waiting, GError **error)
+{
+    static const char *const wait[] = { GUEST_UNIQUE, "--wait", UNIQUE_FIFO, NULL };
+    static const char *const settle[] = {
+        "/bin/sh", "-c", "until [ -p " UNIQUE_FIFO " ]; do sleep 0.1; done; sleep 0.3", NULL
+    };
+
+    return gk_agent_exec (machine->vm, wait, TRUE, ret_waiting, error) &&
+           gk_machine_run (machine, settle, UNIQUE_TIMEOUT_MS, job, error);
 }
 
 /* A clone is still paused while its devices are plugged in: its guest then finds them all at once.

@@ -63,6 +63,9 @@ gboolean gk_machine_clone (GkMachine *machine, GkWarm *warm, GkJob *job, GError 
  * name, machine id, random numbers), the time, and the share's mounts. */
 gboolean gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error);
 
+/* Has a guest that is about to be saved start what makes its clones unique. @ret_waiting: its process */
+gboolean gk_machine_prepare (GkMachine *machine, GkJob *job, gint64 *ret_waiting, GError **error);
+
 /* Has the guest do once what a claim will have it do: what it has not done since it was saved takes it
  * several times as long. */
 gboolean gk_machine_rehearse (GkMachine *machine, GkJob *job, GError **error);

@@ -30,6 +30,7 @@ typedef struct {
     GkJob *job;
     char *home, *folder; /* the work folder */
     char *final; /* where it will lie */
+    gint64 waiting; /* see GkWarm */
 } Making;
 
 static gboolean
@@ -77,6 +78,7 @@ boot_and_save (Making *making, GkMachine *machine, GError **error)
 {
     machine->overlay_length = 0;
     return gk_machine_boot (machine, making->job, error) && warm_up (machine, making->job, error) &&
+           gk_machine_prepare (machine, making->job, &making->waiting, error) &&
            save (making, machine, error);
 }
 
@@ -119,11 +121,11 @@ seal (Making *making, int dir, JsonObject *files, GError **error)
     return TRUE;
 }
 
-/* Returns: (transfer full): the text of warm.json */
-static char *
+/* Returns: (transfer full): what stands in warm.json */
+static JsonObject *
 describe (Making *making, JsonObject *files, JsonObject *circumstances)
 {
-    g_autoptr (JsonObject) record = json_object_new ();
+    JsonObject *record = json_object_new ();
     g_autofree char *now = gk_json_now ();
 
     json_object_set_int_member (record, "format", GK_WARM_FORMAT);
@@ -132,7 +134,8 @@ describe (Making *making, JsonObject *files, JsonObject *circumstances)
     json_object_set_string_member (record, "made", now);
     json_object_set_object_member (record, "circumstances", json_object_ref (circumstances));
     json_object_set_object_member (record, "files", json_object_ref (files));
-    return gk_json_text (record, TRUE);
+    json_object_set_int_member (record, "waiting", making->waiting);
+    return record;
 }
 
 /* One clone, whole. */
@@ -150,11 +153,10 @@ try_clone (GkHost *host, GkImage *image, GkWarm *warm, GkJob *job, GError **erro
 
 /* What cannot be cloned does not count. */
 static gboolean
-verify (Making *making, GError **error)
+verify (Making *making, JsonObject *record, GError **error)
 {
     g_autofree char *digest = gk_warm_digest (making->folder);
-    g_autoptr (JsonObject) nothing = json_object_new ();
-    g_autoptr (GkWarm) warm = gk_warm_new (making->folder, digest, nothing);
+    g_autoptr (GkWarm) warm = gk_warm_new (making->folder, digest, record);
 
     gk_job_progress (making->job, 85, "trying a clone of it");
     if (try_clone (making->host, making->image, warm, making->job, error))
@@ -183,6 +185,7 @@ make (Making *making, GError **error)
     g_autoptr (JsonObject) files = json_object_new ();
     g_autoptr (JsonObject) now =
         gk_circumstances_now (making->host, making->image, making->job, error);
+    g_autoptr (JsonObject) record = NULL;
     g_autofree char *text = NULL;
     gk_autofd int dir = -1;
 
@@ -192,9 +195,10 @@ make (Making *making, GError **error)
     dir = gk_open_dir (making->folder, error);
     if (dir < 0 || !seal (making, dir, files, error))
         return FALSE;
-    text = describe (making, files, now);
+    record = describe (making, files, now);
+    text = gk_json_text (record, TRUE);
     return gk_file_replace (dir, GK_WARM_RECORD, text, strlen (text), 0444, error) &&
-           gk_identity_write (dir, gk_warm_files, error) && verify (making, error) &&
+           gk_identity_write (dir, gk_warm_files, error) && verify (making, record, error) &&
            enter (making, error);
 }
 
@@ -204,7 +208,7 @@ make_locked (GkHost *host, GkImage *image, const char *home, GkJob *job, gboolea
 {
     g_autofree char *folder = g_build_filename (home, GK_WARM_MAKING, NULL);
     g_autofree char *final = g_build_filename (home, image->version, NULL);
-    Making making = { host, image, job, (char *) home, folder, final };
+    Making making = { host, image, job, (char *) home, folder, final, 0 };
     g_autoptr (GError) why = NULL;
     GkWarm *found = gk_warm_find (host, image, job, &why);
 

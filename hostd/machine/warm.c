@@ -53,6 +53,7 @@ gk_warm_new (const char *folder, const char *digest, JsonObject *record)
     warm->empty = g_build_filename (folder, "empty.qcow2", NULL);
     warm->digest = g_strdup (digest);
     warm->made = g_strdup (gk_json_string (record, "made", ""));
+    warm->waiting = gk_json_int (record, "waiting", 0);
     warm->memory_bytes = (guint64) gk_json_int (gk_json_object (files, "memory"), "size", 0);
     return warm;
 }

@@ -33,6 +33,7 @@ typedef struct {
     char *digest;                         /* `sha256:…` */
     char *made;                           /* when */
     guint64 memory_bytes;                 /* of the file `memory` */
+    gint64 waiting;                       /* guest's process that makes a clone unique; 0: none waits */
 } GkWarm;
 
 GkWarm *gk_warm_ref (GkWarm *warm);

@@ -50,9 +50,9 @@ own_age (void)
 }
 
 bool
-guest_set_clock (const char *time)
+guest_set_clock (const char *time, bool started)
 {
-    int64_t now = strtoll (time, NULL, 10) + own_age ();
+    int64_t now = strtoll (time, NULL, 10) + (started ? own_age () : 0);
     struct timespec wanted = { .tv_sec = now / SECOND, .tv_nsec = now % SECOND };
 
     return clock_settime (CLOCK_REALTIME, &wanted) == 0 ||

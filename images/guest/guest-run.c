@@ -32,7 +32,7 @@ static bool
 tell (const char *time, const char *network)
 {
     GuestNetwork given = { 0 };
-    bool ok = strcmp (time, "-") == 0 || guest_set_clock (time);
+    bool ok = strcmp (time, "-") == 0 || guest_set_clock (time, true);
 
     return (strcmp (network, "-") == 0 ||
             (guest_network_parse (network, &given) && guest_network_apply (&given))) &&

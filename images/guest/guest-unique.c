@@ -4,6 +4,10 @@
  * then waits until these are mounted and a NIC is there and raised: the host plugs them in before
  * or meanwhile.
  *
+ * guest-unique --wait FIFO: makes FIFO, and does it for whoever writes those words there, a line
+ * with blanks between them. Started before the state is saved: a clone under emulation takes longer
+ * to start a program than for all that this one does.
+ *
  * Debian 12's kernel has no driver for the VM generation id: its random numbers are the same in all
  * clones until RNDRESEEDCRNG.
  *
@@ -36,6 +40,8 @@ enum {
     WAIT_MS = 15000,
     PAUSE_MS = 10,
     HOSTS_MAX = 64 << 10,
+    WORDS_MAX = 4 + MOUNTS_MAX,
+    LINE_SIZE = 4096,
 };
 
 /* A line of /etc/fstab. */
@@ -306,20 +312,21 @@ wait_for_devices (Mount *mounts, int n)
     return guest_nic_raise (nic) && missing == 0;
 }
 
-int
-main (int argc, char **argv)
+/* @started: whether the time is that of this program's start */
+static int
+make_unique (int argc, char **argv, bool started)
 {
     Mount mounts[MOUNTS_MAX] = { 0 };
     int planned = 0;
     bool ok;
 
     if (!are_valid (argc, argv)) {
-        fputs (
-            "usage: guest-unique HOSTNAME MACHINE-ID UNIX-TIME-NANOSECONDS SEED-HEX [MOUNT...]\n",
-            stderr);
+        fputs ("usage: guest-unique HOSTNAME MACHINE-ID UNIX-TIME-NANOSECONDS SEED-HEX [MOUNT...]\n"
+               "       guest-unique --wait FIFO\n",
+               stderr);
         return GUEST_WRONG_USE;
     }
-    ok = guest_set_clock (argv[3]);
+    ok = guest_set_clock (argv[3], started);
     ok &= stir (argv[4]);
     ok &= set_names (argv[1], argv[2]);
     for (int i = 5; i < argc; i++) {
@@ -331,4 +338,53 @@ main (int argc, char **argv)
     if (argc > 5)
         ok &= wait_for_devices (mounts, planned);
     return ok ? GUEST_OK : GUEST_FAILED;
+}
+
+/* Open for writing too, so that nobody's leaving is an end. Returns: whether a whole line was read
+ */
+static bool
+read_line (const char *fifo, char *line, size_t size)
+{
+    int fd = open (fifo, O_RDWR | O_CLOEXEC);
+    ssize_t length = 0, n = fd < 0 ? -1 : 1;
+
+    while (n > 0 && (length == 0 || line[length - 1] != '\n') && (size_t) length < size) {
+        n = read (fd, line + length, size - (size_t) length);
+        length += n > 0 ? n : 0;
+    }
+    if (fd >= 0)
+        close (fd);
+    if (length == 0 || line[length - 1] != '\n')
+        return guest_fail (errno, "no line has come by %s", fifo);
+    line[length - 1] = '\0';
+    return true;
+}
+
+static int
+wait_and_make_unique (char *name, const char *fifo)
+{
+    static char line[LINE_SIZE];
+    char *argv[WORDS_MAX + 2] = { name }, *rest = NULL;
+    int argc = 1;
+
+    unlink (fifo);
+    if (mkfifo (fifo, 0600) < 0) {
+        guest_fail (errno, "cannot make %s", fifo);
+        return GUEST_FAILED;
+    }
+    if (!read_line (fifo, line, sizeof line))
+        return GUEST_FAILED;
+    unlink (fifo);
+    for (char *word = strtok_r (line, " ", &rest); word && argc <= WORDS_MAX;
+         word = strtok_r (NULL, " ", &rest))
+        argv[argc++] = word;
+    return make_unique (argc, argv, false);
+}
+
+int
+main (int argc, char **argv)
+{
+    if (argc == 3 && strcmp (argv[1], "--wait") == 0)
+        return wait_and_make_unique (argv[0], argv[2]);
+    return make_unique (argc, argv, true);
 }

@@ -13,9 +13,9 @@ enum { GUEST_OK = 0, GUEST_FAILED = 1, GUEST_WRONG_USE = 2 };
 /* Says what failed, and errno's text for it where @code is not 0. Returns: false */
 bool guest_fail (int code, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
 
-/* Sets the clock to @time, nanoseconds of the epoch in decimal digits, as it was when this process
- * was started: what its start took is added. */
-bool guest_set_clock (const char *time);
+/* Sets the clock to @time, nanoseconds of the epoch in decimal digits. @started: it was that when this
+ * process was started, and what its start took is added. */
+bool guest_set_clock (const char *time, bool started);
 bool guest_is_time (const char *text);
 
 /* The one NIC's name. Returns: false where there is none */

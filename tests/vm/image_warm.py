@@ -11,6 +11,8 @@ from image_guest import Guest
 
 WARM = "/usr/lib/genkan/guest-warm"
 UNIQUE = "/usr/lib/genkan/guest-unique"
+RUN = "/usr/lib/genkan/guest-run"
+FIFO = "/run/genkan/unique"
 MACHINE_ID = "0123456789abcdef0123456789abcdef"
 SEED = "5e" * 32
 SHARE = ("/genkan/inbound", "/genkan/outbound")
@@ -32,6 +34,8 @@ class EveryWarmGuest:
         begun = time.monotonic()
         cls.warmed = cls.guest.run(WARM, seconds=600)
         took = time.monotonic() - begun
+        cls.waiting = cls.guest.start(UNIQUE, "--wait", FIFO)
+        cls.guest.shell(f"until [ -p {FIFO} ]; do sleep 0.1; done")
         cls.state_bytes = cls.guest.save_and_restore()
         print(f"# {cls.name}: warm in {took:.1f} s, state of {cls.state_bytes / 1e6:.1f} MB", flush=True)
 
@@ -63,15 +67,15 @@ class EveryWarmGuest:
             self.assertIn(said, err)
 
     def test_zz_a_clone_becomes_unique_while_its_devices_are_plugged_in(self):
-        # Last, as it changes the guest. The waiting process answers it, that answered the wrong ones.
-        self.guest.shell("date -s @1000000000; test -p /run/genkan/unique.in")
-        running = self.guest.start(UNIQUE, "amber-fox", MACHINE_ID, now(), SEED, *SHARE)
+        # Last, as it changes the guest. Done by the process that waits in it since before it was saved.
+        self.guest.shell("date -s @1000000000")
+        self.guest.put(FIFO, " ".join(("amber-fox", MACHINE_ID, now(), SEED, *SHARE)).encode() + b"\n")
         self.guest.plug_nic("down")
         inbound, outbound = self.guest.plug_share("inbound"), self.guest.plug_share("outbound")
         with open(f"{inbound}/given", "w", encoding="ascii") as file:
             file.write("inbound")
         os.chmod(outbound, 0o777)
-        self.assertEqual(self.guest.result(running), (0, b"", b""))
+        self.assertEqual(self.guest.result(self.waiting), (0, b"", b""))
         self.assertEqual(self.guest.shell("hostname; cat /etc/hostname; grep -c amber-fox /etc/hosts"),
                          "amber-fox\namber-fox\n1\n")
         self.assertEqual(self.guest.shell("cat /etc/machine-id"), MACHINE_ID + "\n")
@@ -83,19 +87,25 @@ class EveryWarmGuest:
         self.assertRegex(mounts, "/inbound virtiofs ro,nosuid,nodev[ ,]")
         self.assertRegex(mounts, "/outbound virtiofs rw,nosuid,nodev,noexec[ ,]")
         self.assert_clock_is_right()
-        self.assertEqual(self.guest.shell("test -e /run/genkan/unique.in && echo waiting || true"), "")
+        self.assertEqual(self.guest.shell(f"test -e {FIFO} && echo waiting || true"), "")
         self.the_clock_can_be_set_again()
-        self.a_lease_comes_with_the_link()
+        self.a_command_has_the_time_and_the_network()
 
     def the_clock_can_be_set_again(self):
         self.guest.shell("date -s @1000000000")
         self.assertEqual(self.guest.agent("guest-set-time", time=time.time_ns()), {})
         self.assert_clock_is_right()
 
-    def a_lease_comes_with_the_link(self):
+    def a_command_has_the_time_and_the_network(self):
         self.guest.plug_nic("up")
-        self.guest.shell("for i in $(seq 200); do grep -q 10.0.2.3 /etc/resolv.conf && exit; sleep 0.2; done; exit 1")
-        self.assertIn("via 10.0.2.2 dev eth0", self.guest.shell("ip route show default"))
+        self.guest.shell("date -s @1000000000")
+        code, out, err = self.guest.run(RUN, now(), "10.0.2.15/24,10.0.2.2", "/var/tmp/said", "1000", "sh", "-c",
+                                        "ip route; cat /etc/resolv.conf; echo wrong >&2; exit 7")
+        self.assertEqual((code, err), (7, b"wrong\n"))
+        self.assertEqual(out.decode().splitlines(),
+                         ["default via 10.0.2.2 dev eth0 ", "10.0.2.0/24 dev eth0 proto kernel scope link src 10.0.2.15 ",
+                          "nameserver 10.0.2.2"])
+        self.assert_clock_is_right()
 
     def assert_clock_is_right(self):
         earliest = time.time() - 1
