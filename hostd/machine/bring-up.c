@@ -227,6 +227,13 @@ ping_patiently (GkMachine *machine, GkJob *job, GError **error)
     return TRUE;
 }
 
+static gboolean
+note_answer (GkMachine *machine)
+{
+    machine->answered = g_get_monotonic_time ();
+    return TRUE;
+}
+
 /* What waits in a warm guest has its words as one line. */
 static gboolean
 begin (GkMachine *machine, const char *const *argv, GkJob *job, gint64 *ret_pid, GError **error)
@@ -234,11 +241,11 @@ begin (GkMachine *machine, const char *const *argv, GkJob *job, gint64 *ret_pid,
     g_autofree char *words = NULL, *line = NULL;
 
     if (!machine->warm || !machine->warm->waiting)
-        return exec_patiently (machine, argv, job, ret_pid, error);
+        return exec_patiently (machine, argv, job, ret_pid, error) && note_answer (machine);
     *ret_pid = machine->warm->waiting;
     words = g_strjoinv (" ", (char **) argv + 1);
     line = g_strconcat (words, "\n", NULL);
-    return ping_patiently (machine, job, error) &&
+    return ping_patiently (machine, job, error) && note_answer (machine) &&
            gk_agent_write (machine->vm, UNIQUE_FIFO, line, error);
 }
 
@@ -321,7 +328,6 @@ gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error)
         (machine->warm && !gk_vm_resume (machine->vm, error)) ||
         !begin_unique (machine, job, &pid, error))
         return FALSE;
-    machine->answered = g_get_monotonic_time ();
     return wait_for (machine, pid, GUEST_UNIQUE, UNIQUE_TIMEOUT_MS, job, error);
 }
 

@@ -317,30 +317,30 @@ class RawQemu:
 
 
 class Snapshot:
-    """A domain of libvirt's with an internal snapshot, memory included, taken when it was warm."""
+    """A domain of libvirt's with an internal snapshot, memory included, taken when it had booted: what
+    sandboxes on libvirt revert to. Nothing was taken out of its memory."""
 
-    def __init__(self, machine):
+    CALM_SECONDS = 5
+
+    def __init__(self, machine, agents):
         self.machine = copy.copy(machine)
         self.machine.name = machine.name + "-s"
         self.machine.overlay = os.path.join(machine.folder, self.machine.name + ".qcow2")
-        chain = [machine.disk, *backing_chain(machine.disk)]
-        domain = own_machine(machine.memory.xml, self.machine.name, machine.folder, chain)
-        text = tree.tostring(domain, encoding="unicode")
-        self.image = os.path.join(machine.folder, "snapshot.save")
-        machine.memory.write_unstripped(self.image, text)
-        make_overlay(self.machine.overlay, machine.disk)
+        domain = own_machine(machine.memory.xml, self.machine.name, machine.folder, [machine.golden])
+        make_overlay(self.machine.overlay, machine.golden)
         try:
-            virsh("define", self.machine._write("snapshot.xml", text))
-            virsh("restore", self.image)
-            self.machine.ping()
-            virsh("snapshot-create-as", self.machine.name, "warm", timeout=300)
+            virsh("define", self.machine._write("snapshot.xml", tree.tostring(domain, encoding="unicode")))
+            virsh("start", self.machine.name)
+            agents.answered(self.machine.name)
+            time.sleep(self.CALM_SECONDS)
+            virsh("snapshot-create-as", self.machine.name, "booted", timeout=300)
         except BaseException:
             self.clean()
             raise
 
     def revert(self):
         begun = time.monotonic()
-        virsh("snapshot-revert", self.machine.name, "warm")
+        virsh("snapshot-revert", self.machine.name, "booted")
         took = time.monotonic() - begun
         self.machine.ping()
         virsh("suspend", self.machine.name)  # an idle guest costs the others' measurements some

@@ -25,6 +25,8 @@ POOL = 2
 POOLED = f"[vm]\nmost-disposables=20\n[pool]\nmemory-mib=4096\n[pool {IMAGE}]\nmin={POOL}\nmax={POOL}\n"
 STATE_BYTES, RSS_MORE, DAEMON_MS = 80_000_000, 5_000_000, 50
 
+SNAPSHOT = "virsh snapshot-revert of an internal snapshot with memory, of the booted guest"
+
 # case: unit, what is measured, against what (a measurement, or a number), its name in words
 CASES = {
     "claim": ("s", "claim", "restore", "virsh restore + agent ping of the unstripped state"),
@@ -32,8 +34,8 @@ CASES = {
     "clone": ("s", "clone", "attached", "virsh restore + agent ping + virsh attach-device of NIC and share"),
     "clone-whole": ("s", "clone-whole", "attached", "the same; ours unique, connected and usable"),
     "clone-vs-qemu": ("s", "clone", "raw", "QEMU -incoming of the unstripped state, to running"),
-    "revert-pool": ("s", "revert-pool", "snapshot", "virsh snapshot-revert of an internal snapshot with memory"),
-    "revert": ("s", "revert", "snapshot", "virsh snapshot-revert of an internal snapshot with memory"),
+    "revert-pool": ("s", "revert-pool", "snapshot", SNAPSHOT),
+    "revert": ("s", "revert", "snapshot", SNAPSHOT),
     "clone-vs-boot": ("s", "clone", "boot", "virsh create + agent ping"),
     "state-bytes": ("bytes", "bytes", STATE_BYTES, "bar"),
     "pool-rss": ("bytes", "rss", "rss-most", "the state's size + 5 MB"),
@@ -125,10 +127,10 @@ def measure(pooled, single, cleanup):
     memory = state["path"] if os.path.isfile(state["path"]) else os.path.join(state["path"], "memory")
     machine = Machine(memory, os.path.join(os.path.dirname(memory), "disk.qcow2"))
     cleanup.append(machine.clean)
-    snapshot = Snapshot(machine)
-    cleanup.append(snapshot.clean)
     agents = Agents()
     cleanup.append(agents.stop)
+    snapshot = Snapshot(machine, agents)
+    cleanup.append(snapshot.clean)
     pooled.settle()
     rounds = Round(pooled, single, machine, snapshot, agents)
     for _ in range(ROUNDS + 1):
