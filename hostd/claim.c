@@ -15,7 +15,6 @@ typedef struct {
     GkJob *job;
     GkMachine *machine;
     const char *via;
-    char *address;
     guint64 agent_before; /* microseconds that were spent on its agent before the claim */
 } Claim;
 
@@ -208,12 +207,12 @@ connect_network (Claim *claim, GError **error)
 
     /* What it says from its first packet on is the disposable's. */
     gk_registry_bind (disposable->host->registry, claim->machine->id, disposable);
-    if (!gk_machine_connect (claim->machine, disposable->policy_mode, &claim->address, error))
+    if (!gk_machine_connect (claim->machine, error))
         return FALSE;
     members = json_object_new ();
     json_object_set_string_member (members, "policy", disposable->policy);
     json_object_set_string_member (members, "mac", claim->machine->mac);
-    json_object_set_string_member (members, "address", claim->address);
+    json_object_set_string_member (members, "address", claim->machine->address);
     gk_disposable_record (disposable, "connected", members);
     return TRUE;
 }
@@ -276,7 +275,7 @@ run_steps (Claim *claim, JsonObject *ms, GError **error)
 }
 
 gboolean
-gk_claim (GkDisposable *disposable, gboolean tell, GkJob *job, GError **error)
+gk_claim (GkDisposable *disposable, gboolean set_clock, GkJob *job, GError **error)
 {
     Claim claim = { .disposable = disposable, .job = job };
     gint64 begun = g_get_monotonic_time ();
@@ -284,10 +283,9 @@ gk_claim (GkDisposable *disposable, gboolean tell, GkJob *job, GError **error)
     gboolean ok;
 
     gk_pool_hold (disposable->host->pool);
-    ok = run_steps (&claim, ms, error) && (!tell || gk_machine_tell (claim.machine, error)) &&
-         !is_over (&claim, error);
+    ok = run_steps (&claim, ms, error) &&
+         (!set_clock || gk_machine_set_clock (claim.machine, error)) && !is_over (&claim, error);
     gk_pool_release (disposable->host->pool);
-    g_free (claim.address);
     if (!ok) {
         give_up (&claim);
         return FALSE;

@@ -10,8 +10,8 @@
 
 /**
  * gk_claim:
- * @tell: whether the guest is told the time and its address; FALSE where a command follows at once, with
- *   which it hears that (gk_machine_start())
+ * @set_clock: whether the clock of a guest that was paused is set; FALSE where a command follows at once,
+ *   with which it is (gk_machine_start())
  * @job: for progress and cancel
  *
  * Gets a machine, checks that it stands on the golden disk and the warm state as they were sealed,
@@ -21,4 +21,4 @@
  * Errors: GK_IMAGE_ERROR_CHANGED (nothing was started from it), GK_API_ERROR_REFUSED (the host's
  * memory is used up), and what comes from the last way that was tried.
  */
-gboolean gk_claim (GkDisposable *disposable, gboolean tell, GkJob *job, GError **error);
+gboolean gk_claim (GkDisposable *disposable, gboolean set_clock, GkJob *job, GError **error);

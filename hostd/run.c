@@ -57,13 +57,13 @@ gk_run_new (GkHost *host, const GkRunWish *wish, GkJob *job, GError **error)
 }
 
 gboolean
-gk_run_start (GkDisposable *disposable, gboolean tell, GkJob *job, GError **error)
+gk_run_start (GkDisposable *disposable, gboolean set_clock, GkJob *job, GError **error)
 {
     gboolean ok;
 
     g_mutex_lock (&disposable->work);
     if (gk_disposable_state (disposable) == GK_DISPOSABLE_STARTING) {
-        ok = gk_claim (disposable, tell, job, error);
+        ok = gk_claim (disposable, set_clock, job, error);
     } else {
         g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "'%s' was removed before it started",
                      disposable->name);
@@ -79,14 +79,14 @@ gk_run_start (GkDisposable *disposable, gboolean tell, GkJob *job, GError **erro
 }
 
 GkDisposable *
-gk_run_begin (GkHost *host, const GkRunWish *wish, gboolean tell, GkJob *job, GError **error)
+gk_run_begin (GkHost *host, const GkRunWish *wish, gboolean set_clock, GkJob *job, GError **error)
 {
     g_autoptr (GkDisposable) disposable = gk_run_new (host, wish, job, error);
     GError *failed = NULL;
 
     if (!disposable)
         return NULL;
-    if (gk_run_start (disposable, tell, job, &failed))
+    if (gk_run_start (disposable, set_clock, job, &failed))
         return g_steal_pointer (&disposable);
     gk_run_abandon (disposable, &failed);
     g_propagate_error (error, failed);

@@ -43,7 +43,7 @@ gk_agent_command (GkVm *vm, JsonObject *command, guint timeout_s, const char *wh
 {
     g_autoptr (JsonObject) owned = command;
     g_autofree char *text = gk_json_text (owned, FALSE), *reply = NULL;
-    g_autoptr (virDomain) domain = gk_vm_agent_domain (vm, error);
+    g_autoptr (virDomain) domain = gk_vm_own_domain (vm, error);
     gint64 begun = g_get_monotonic_time ();
 
     if (!domain)

@@ -18,7 +18,8 @@ struct _GkVm {
     GkVmm *vmm; /* borrowed */
     char *name, *uuid;
     int pidfd;             /* of its QEMU */
-    virConnectPtr agent;   /* for its agent alone; NULL until the first use */
+    GMutex lock;           /* of `own` */
+    virConnectPtr own;     /* for its agent and its end alone; NULL until the first use */
     gint ended;            /* atomic: whether libvirt was told to end it */
     GThread *ending;       /* tells it */
     _Atomic guint64 agent_usec;
@@ -49,11 +50,12 @@ gboolean gk_vmm_fail (GkVmm *vmm, GkVmmError otherwise, GError **error, const ch
 gboolean gk_vm_fail (GkVm *vm, GkVmmError otherwise, GError **error, const char *what, ...)
     G_GNUC_PRINTF (4, 5);
 
-/* The same, by the connection for its agent. */
-virDomainPtr gk_vm_agent_domain (GkVm *vm, GError **error);
 
 /* Returns: (transfer full): the running domain, or %NULL with GK_VMM_ERROR_GONE or _UNREACHABLE */
 virDomainPtr gk_vm_domain (GkVm *vm, GError **error);
+
+/* The same, by a connection of its own: for calls that wait for the guest, or for its end. */
+virDomainPtr gk_vm_own_domain (GkVm *vm, GError **error);
 
 /**
  * gk_vm_hold:

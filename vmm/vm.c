@@ -49,6 +49,7 @@ gk_vm_hold (GkVmm *vmm, const GkDomainSpec *spec, GError **error)
 {
     g_autoptr (GkVm) vm = g_new0 (GkVm, 1);
 
+    g_mutex_init (&vm->lock);
     vm->vmm = vmm;
     vm->name = g_strdup (spec->name);
     vm->uuid = g_strdup (spec->uuid);
@@ -92,7 +93,8 @@ gk_vm_free (GkVm *vm)
     if (vm->ending)
         g_thread_join (vm->ending);
     gk_fd_close (vm->pidfd);
-    g_clear_pointer (&vm->agent, virConnectClose);
+    g_clear_pointer (&vm->own, virConnectClose);
+    g_mutex_clear (&vm->lock);
     g_free (vm->name);
     g_free (vm->uuid);
     g_free (vm);
@@ -121,14 +123,27 @@ gk_vm_domain (GkVm *vm, GError **error)
     return connection ? look_up (vm, connection, error) : NULL;
 }
 
-virDomainPtr
-gk_vm_agent_domain (GkVm *vm, GError **error)
+/* Returns: (transfer full) */
+static virConnectPtr
+own_connection (GkVm *vm, GError **error)
 {
-    if (vm->agent && virConnectIsAlive (vm->agent) != 1)
-        g_clear_pointer (&vm->agent, virConnectClose);
-    if (!vm->agent)
-        vm->agent = gk_vmm_open (vm->vmm, error);
-    return vm->agent ? look_up (vm, vm->agent, error) : NULL;
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&vm->lock);
+
+    if (vm->own && virConnectIsAlive (vm->own) != 1)
+        g_clear_pointer (&vm->own, virConnectClose);
+    if (!vm->own)
+        vm->own = gk_vmm_open (vm->vmm, error);
+    if (vm->own)
+        virConnectRef (vm->own);
+    return vm->own;
+}
+
+virDomainPtr
+gk_vm_own_domain (GkVm *vm, GError **error)
+{
+    g_autoptr (virConnect) connection = own_connection (vm, error);
+
+    return connection ? look_up (vm, connection, error) : NULL;
 }
 
 gboolean
@@ -195,8 +210,7 @@ static gpointer
 end (gpointer data)
 {
     GkVm *vm = data;
-    g_autoptr (virConnect) connection = gk_vmm_open (vm->vmm, NULL);
-    g_autoptr (virDomain) domain = connection ? look_up (vm, connection, NULL) : NULL;
+    g_autoptr (virDomain) domain = gk_vm_own_domain (vm, NULL);
 
     if (domain)
         virDomainDestroy (domain);

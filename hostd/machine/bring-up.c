@@ -2,6 +2,7 @@
 #include "base/escape.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "hostd/bridge/nic.h"
 #include "hostd/bridge/tap.h"
 #include "hostd/machine/machine.h"
 #include "hostd/machine/shape.h"
@@ -142,12 +143,17 @@ gk_machine_clone (GkMachine *machine, GkWarm *warm, GkJob *job, GError **error)
            start (machine, job, error);
 }
 
+/* Policy before packets: the bridge has read its rules back before the link may go up. */
 static gboolean
 plug_nic (GkMachine *machine, GError **error)
 {
     GkNicSpec nic = { .tap = machine->tap, .mac = machine->mac, .link_up = FALSE };
+    GkBridgeNic wanted = {
+        .vm = machine->id, .tap = machine->tap, .mac = machine->mac, .policy = "none"
+    };
 
-    return gk_tap_create (machine->tap, error) && gk_vm_attach_nic (machine->vm, &nic, error);
+    return gk_tap_create (machine->tap, error) && gk_vm_attach_nic (machine->vm, &nic, error) &&
+           gk_bridge_add (machine->host->bridge, &wanted, &machine->address, error);
 }
 
 static gboolean
@@ -171,6 +177,19 @@ plug_share (GkMachine *machine, GError **error)
             return FALSE;
     }
     return TRUE;
+}
+
+/* Returns: (transfer full): what the guest is told of its network: ADDRESS/PREFIX,GATEWAY */
+static char *
+network_of (GkMachine *machine)
+{
+    GkSubnet subnet;
+    char gateway[GK_IPV4_TEXT];
+
+    if (!gk_subnet_parse (machine->host->config->subnet, &subnet, NULL))
+        return g_strdup ("-");
+    gk_ipv4_format (gk_subnet_gateway (&subnet), gateway);
+    return g_strdup_printf ("%s/%u,%s", machine->address, subnet.prefix, gateway);
 }
 
 static char *
@@ -257,8 +276,9 @@ begin_unique (GkMachine *machine, GkJob *job, gint64 *ret_pid, GError **error)
     g_autofree char *now = nanoseconds_now ();
     char seed[2 * SEED_BYTES + 1];
     guint8 bytes[SEED_BYTES];
-    const char *const argv[] = { GUEST_UNIQUE, host_name,         guest_id,           now,
-                                 seed,         "/genkan/inbound", "/genkan/outbound", NULL };
+    g_autofree char *network = network_of (machine);
+    const char *const argv[] = { GUEST_UNIQUE, host_name,         guest_id,           now, seed,
+                                 network,      "/genkan/inbound", "/genkan/outbound", NULL };
     char *to = guest_id;
 
     if (getrandom (bytes, sizeof bytes, 0) != sizeof bytes)
@@ -360,7 +380,6 @@ gk_machine_start (GkMachine *machine, const char *output, guint most, char **arg
 
     g_ptr_array_add (full, (char *) GUEST_RUN);
     g_ptr_array_add (full, now);
-    g_ptr_array_add (full, machine->network ? machine->network : (char *) "-");
     g_ptr_array_add (full, (char *) output);
     g_ptr_array_add (full, most_text);
     for (char **at = argv; *at; at++)
@@ -369,16 +388,14 @@ gk_machine_start (GkMachine *machine, const char *output, guint most, char **arg
     if (!gk_agent_exec (machine->vm, (const char *const *) full->pdata, TRUE, ret_pid, error))
         return FALSE;
     machine->slept = FALSE;
-    g_clear_pointer (&machine->network, g_free);
     return TRUE;
 }
 
 gboolean
-gk_machine_tell (GkMachine *machine, GError **error)
+gk_machine_set_clock (GkMachine *machine, GError **error)
 {
     char *nothing[] = { NULL };
     gint64 pid = 0;
 
-    return (!machine->slept && !machine->network) ||
-           gk_machine_start (machine, "/", 1, nothing, &pid, error);
+    return !machine->slept || gk_machine_start (machine, "/", 1, nothing, &pid, error);
 }

@@ -5,7 +5,6 @@
 #include "base/files.h"
 #include "base/id.h"
 #include "base/json.h"
-#include "hostd/bridge/nic.h"
 #include "hostd/bridge/tap.h"
 #include "hostd/share/exports.h"
 #include "images/overlay.h"
@@ -87,7 +86,7 @@ gk_machine_unref (GkMachine *machine)
     g_free (machine->mac);
     g_free (machine->overlay);
     g_free (machine->run);
-    g_free (machine->network);
+    g_free (machine->address);
     g_free (machine);
 }
 
@@ -116,32 +115,12 @@ gk_machine_check (GkMachine *machine, GError **error)
     return gk_overlay_stands_on (machine->overlay, below, error);
 }
 
-/* Returns: (transfer full): what guest-run is told of the network: ADDRESS/PREFIX,GATEWAY */
-static char *
-network_of (GkHost *host, const char *address)
-{
-    GkSubnet subnet;
-    char gateway[GK_IPV4_TEXT];
-
-    if (!gk_subnet_parse (host->config->subnet, &subnet, NULL))
-        return NULL;
-    gk_ipv4_format (gk_subnet_gateway (&subnet), gateway);
-    return g_strdup_printf ("%s/%u,%s", address, subnet.prefix, gateway);
-}
-
 gboolean
-gk_machine_connect (GkMachine *machine, const char *policy, char **ret_address, GError **error)
+gk_machine_connect (GkMachine *machine, GError **error)
 {
-    GkBridgeNic wanted = {
-        .vm = machine->id, .tap = machine->tap, .mac = machine->mac, .policy = policy
-    };
     GkNicSpec nic = { .tap = machine->tap, .mac = machine->mac, .link_up = TRUE };
 
-    if (!gk_bridge_add (machine->host->bridge, &wanted, ret_address, error))
-        return FALSE;
-    g_free (machine->network);
-    machine->network = network_of (machine->host, *ret_address);
-    return machine->network && gk_vm_set_link (machine->vm, &nic, error);
+    return gk_vm_set_link (machine->vm, &nic, error);
 }
 
 void

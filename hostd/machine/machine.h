@@ -37,7 +37,7 @@ typedef struct {
     char *run;    /* (nullable): the disposable that it serves */
     GkVm *vm;     /* NULL until it is started */
     gboolean slept;  /* the guest's clock stands where it was paused */
-    char *network;   /* (nullable): the address that the guest has still to be told */
+    char *address;   /* the guest's IPv4 address, once its NIC is plugged in */
     gint64 answered; /* when its agent had answered and NIC and share were attached, monotonic */
 } GkMachine;
 
@@ -59,8 +59,8 @@ gboolean gk_machine_boot (GkMachine *machine, GkJob *job, GError **error);
 /* The same from a warm state, without booting. */
 gboolean gk_machine_clone (GkMachine *machine, GkWarm *warm, GkJob *job, GError **error);
 
-/* Plugs in a NIC, its link down, and the empty share; then gives the guest what no other has (host
- * name, machine id, random numbers), the time, and the share's mounts. */
+/* Plugs in a NIC, with the policy `none` and its link down, and the empty share; then gives the guest what
+ * no other has (host name, machine id, random numbers, address), the time, and the share's mounts. */
 gboolean gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error);
 
 /* Has a guest that is about to be saved start what makes its clones unique. @ret_waiting: its process */
@@ -83,24 +83,17 @@ gboolean gk_machine_wake (GkMachine *machine, GError **error);
  * @most: of each, how many bytes come with its exit, as captured output
  * @argv: a program, found as a shell finds it, and its arguments
  *
- * Starts a program in the guest, in a process group of its own; and first tells the guest what it has to
- * know by now, as gk_machine_tell() does. The program's exit: gk_agent_exec_status() of @ret_pid.
+ * Starts a program in the guest, in a process group of its own; first sets the clock, as
+ * gk_machine_set_clock() does. The program's exit: gk_agent_exec_status() of @ret_pid.
  */
 gboolean gk_machine_start (GkMachine *machine, const char *output, guint most, char **argv,
                            gint64 *ret_pid, GError **error);
 
-/* Tells the guest what has changed since it last heard of the host: the time, where it was paused, and its
- * address, where it was connected. Does not wait for it. */
-gboolean gk_machine_tell (GkMachine *machine, GError **error);
+/* Sets the guest's clock, where it was paused. Does not wait for it. */
+gboolean gk_machine_set_clock (GkMachine *machine, GError **error);
 
-/**
- * gk_machine_connect:
- * @ret_address: (out): the guest's IPv4 address
- *
- * Policy before packets: the link goes up when the bridge has read its rules back.
- */
-gboolean gk_machine_connect (GkMachine *machine, const char *policy, char **ret_address,
-                             GError **error);
+/* Raises the link of its NIC. */
+gboolean gk_machine_connect (GkMachine *machine, GError **error);
 
 /* Writes down which disposable it serves from now on. */
 gboolean gk_machine_serve (GkMachine *machine, const char *run, GError **error);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* guest-run TIME NETWORK OUTPUT MOST [PROGRAM [ARGUMENT…]]: tells the guest what it has to know by
- * now, and runs a program: as one call, since each costs a guest under emulation a twentieth of a
- * second.
+/* guest-run TIME OUTPUT MOST [PROGRAM [ARGUMENT…]]: sets the clock and runs a program: as one call,
+ * since each costs a guest under emulation a twentieth of a second.
  *
  * TIME: nanoseconds since 1970, which the clock is set to; `-`: it is left alone.
- * NETWORK: ADDRESS/PREFIX,GATEWAY, which the NIC is given; `-`: it is left alone.
  * OUTPUT: PROGRAM writes to the new files OUTPUT.1 and OUTPUT.2. When it has ended, what is in
  * them, at most MOST bytes of each, is written to standard output and standard error.
  *
@@ -25,19 +23,6 @@
 #include <unistd.h>
 
 enum { STREAMS = 2, MOST_MAX = 1 << 20, NOT_RUN = 126, NOT_FOUND = 127, SIGNALLED = 128 };
-
-/* The guest may be in any state that its user brought it to: what cannot be told does not keep a
- * program from being run. */
-static bool
-tell (const char *time, const char *network)
-{
-    GuestNetwork given = { 0 };
-    bool ok = strcmp (time, "-") == 0 || guest_set_clock (time, true);
-
-    return (strcmp (network, "-") == 0 ||
-            (guest_network_parse (network, &given) && guest_network_apply (&given))) &&
-           ok;
-}
 
 static int
 create (const char *base, int stream)
@@ -106,15 +91,12 @@ run (const char *base, size_t most, char **argv)
 static bool
 are_valid (int argc, char **argv, size_t *ret_most)
 {
-    GuestNetwork network;
     char *end = NULL;
     unsigned long most;
 
-    if (argc < 5 || (strcmp (argv[1], "-") != 0 && !guest_is_time (argv[1])) ||
-        (strcmp (argv[2], "-") != 0 && !guest_network_parse (argv[2], &network)) ||
-        argv[3][0] != '/')
+    if (argc < 4 || (strcmp (argv[1], "-") != 0 && !guest_is_time (argv[1])) || argv[2][0] != '/')
         return false;
-    most = strtoul (argv[4], &end, 10);
+    most = strtoul (argv[3], &end, 10);
     *ret_most = most;
     return *end == '\0' && most > 0 && most <= MOST_MAX;
 }
@@ -123,17 +105,16 @@ int
 main (int argc, char **argv)
 {
     size_t most = 0;
-    bool told;
+    bool set;
 
     if (!are_valid (argc, argv, &most)) {
-        fputs ("usage: guest-run TIME|- ADDRESS/PREFIX,GATEWAY|- OUTPUT MOST [PROGRAM "
-               "[ARGUMENT...]]\n",
-               stderr);
+        fputs ("usage: guest-run TIME|- OUTPUT MOST [PROGRAM [ARGUMENT...]]\n", stderr);
         return GUEST_WRONG_USE;
     }
     setsid ();
-    told = tell (argv[1], argv[2]);
-    if (argc == 5)
-        return told ? GUEST_OK : GUEST_FAILED;
-    return run (argv[3], most, argv + 5);
+    /* A clock that cannot be set does not keep a program from being run. */
+    set = strcmp (argv[1], "-") == 0 || guest_set_clock (argv[1], true);
+    if (argc == 4)
+        return set ? GUEST_OK : GUEST_FAILED;
+    return run (argv[2], most, argv + 4);
 }

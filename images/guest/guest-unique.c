@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* guest-unique HOSTNAME MACHINE-ID UNIX-TIME-NANOSECONDS SEED-HEX [MOUNT…]: makes a clone of a warm
- * state one of its own, before anybody uses it. With MOUNTs, folders that stand in /etc/fstab, it
- * then waits until these are mounted and a NIC is there and raised: the host plugs them in before
- * or meanwhile.
+/* guest-unique HOSTNAME MACHINE-ID UNIX-TIME-NANOSECONDS SEED-HEX NETWORK [MOUNT…]: makes a clone
+ * of a warm state one of its own, before anybody uses it. NETWORK is ADDRESS/PREFIX,GATEWAY, which
+ * the NIC is given, or
+ * `-`; MOUNTs are folders that stand in /etc/fstab. It waits until the NIC is there and all of them
+ * are mounted: the host plugs them in before or meanwhile.
  *
  * guest-unique --wait FIFO: makes FIFO, and does it for whoever writes those words there, a line
  * with blanks between them. Started before the state is saved: a clone under emulation takes longer
@@ -40,7 +41,8 @@ enum {
     WAIT_MS = 15000,
     PAUSE_MS = 10,
     HOSTS_MAX = 64 << 10,
-    WORDS_MAX = 4 + MOUNTS_MAX,
+    FIRST_MOUNT = 6,
+    WORDS_MAX = FIRST_MOUNT - 1 + MOUNTS_MAX,
     LINE_SIZE = 4096,
 };
 
@@ -96,14 +98,18 @@ is_of_host_name (int c)
 static bool
 are_valid (int argc, char **argv)
 {
-    if (argc < 5 || argc > 5 + MOUNTS_MAX || argv[1][0] == '-' ||
+    GuestNetwork network;
+
+    if (argc < FIRST_MOUNT || argc > FIRST_MOUNT + MOUNTS_MAX || argv[1][0] == '-' ||
         !is_made_of (argv[1], 1, HOSTNAME_MAX, is_of_host_name) ||
         !is_made_of (argv[2], MACHINE_ID_LENGTH, MACHINE_ID_LENGTH, is_lower_hex) ||
         !guest_is_time (argv[3]) ||
         !is_made_of (argv[4], 2 * (size_t) SEED_MIN, 2 * (size_t) SEED_MAX, isxdigit) ||
         strlen (argv[4]) % 2 != 0)
         return false;
-    for (int i = 5; i < argc; i++)
+    if (strcmp (argv[5], "-") != 0 && !guest_network_parse (argv[5], &network))
+        return false;
+    for (int i = FIRST_MOUNT; i < argc; i++)
         if (argv[i][0] != '/')
             return false;
     return true;
@@ -290,17 +296,17 @@ mount_what_came (Mount *mounts, int n)
 }
 
 static bool
-wait_for_devices (Mount *mounts, int n)
+wait_for_devices (bool nic, Mount *mounts, int n)
 {
     const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
-    char nic[IFNAMSIZ];
-    bool have_nic = false;
+    char name[IFNAMSIZ];
+    bool have_nic = !nic;
     int missing = n;
 
     for (int waited = 0; waited <= WAIT_MS && (!have_nic || missing > 0); waited += PAUSE_MS) {
         if (waited > 0)
             nanosleep (&pause, NULL);
-        have_nic = have_nic || guest_nic_find (nic);
+        have_nic = have_nic || guest_nic_find (name);
         missing = missing > 0 ? mount_what_came (mounts, n) : 0;
     }
     for (int i = 0; i < n; i++)
@@ -309,7 +315,7 @@ wait_for_devices (Mount *mounts, int n)
                         mounts[i].target);
     if (!have_nic)
         return guest_fail (0, "no NIC has come");
-    return guest_nic_raise (nic) && missing == 0;
+    return missing == 0;
 }
 
 /* @started: whether the time is that of this program's start */
@@ -317,26 +323,30 @@ static int
 make_unique (int argc, char **argv, bool started)
 {
     Mount mounts[MOUNTS_MAX] = { 0 };
+    GuestNetwork network = { 0 };
+    bool has_network, ok;
     int planned = 0;
-    bool ok;
 
     if (!are_valid (argc, argv)) {
-        fputs ("usage: guest-unique HOSTNAME MACHINE-ID UNIX-TIME-NANOSECONDS SEED-HEX [MOUNT...]\n"
+        fputs ("usage: guest-unique HOSTNAME MACHINE-ID UNIX-TIME-NANOSECONDS SEED-HEX NETWORK|- "
+               "[MOUNT...]\n"
                "       guest-unique --wait FIFO\n",
                stderr);
         return GUEST_WRONG_USE;
     }
+    has_network = guest_network_parse (argv[5], &network);
     ok = guest_set_clock (argv[3], started);
     ok &= stir (argv[4]);
     ok &= set_names (argv[1], argv[2]);
-    for (int i = 5; i < argc; i++) {
+    for (int i = FIRST_MOUNT; i < argc; i++) {
         if (plan (&mounts[planned], argv[i]))
             planned++;
         else
             ok = false;
     }
-    if (argc > 5)
-        ok &= wait_for_devices (mounts, planned);
+    ok &= wait_for_devices (has_network, mounts, planned);
+    if (has_network)
+        ok &= guest_network_apply (&network);
     return ok ? GUEST_OK : GUEST_FAILED;
 }
 

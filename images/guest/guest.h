@@ -13,16 +13,13 @@ enum { GUEST_OK = 0, GUEST_FAILED = 1, GUEST_WRONG_USE = 2 };
 /* Says what failed, and errno's text for it where @code is not 0. Returns: false */
 bool guest_fail (int code, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
 
-/* Sets the clock to @time, nanoseconds of the epoch in decimal digits. @started: it was that when this
- * process was started, and what its start took is added. */
+/* Sets the clock to @time, nanoseconds of the epoch in decimal digits. @started: it was that when
+ * this process was started, and what its start took is added. */
 bool guest_set_clock (const char *time, bool started);
 bool guest_is_time (const char *text);
 
 /* The one NIC's name. Returns: false where there is none */
 bool guest_nic_find (char name[IFNAMSIZ]);
-
-/* Raises it, without an address. */
-bool guest_nic_raise (const char *name);
 
 /* What the bridge gave this guest, as the host says it: `10.213.0.7/16,10.213.0.1`: address, prefix
  * length, and the gateway, which is the name server too. */

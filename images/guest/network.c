@@ -46,18 +46,6 @@ raise_link (int socket, const char *name)
 }
 
 bool
-guest_nic_raise (const char *name)
-{
-    int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool ok = fd >= 0 && raise_link (fd, name);
-    int code = errno;
-
-    if (fd >= 0)
-        close (fd);
-    return ok || guest_fail (code, "cannot raise %s", name);
-}
-
-bool
 guest_network_parse (const char *text, GuestNetwork *ret)
 {
     char address[16], gateway[16];

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""guest-run, in a network and mount namespace of the test's own instead of a guest."""
+"""guest-run, outside of guests."""
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -24,7 +23,7 @@ class GuestRun(unittest.TestCase):
         return subprocess.run([RUN, *words], capture_output=True, text=True, timeout=30, check=False, **options)
 
     def run_program(self, *argv, most="1000"):
-        done = self.call("-", "-", self.base, most, *argv)
+        done = self.call("-", self.base, most, *argv)
         return done.returncode, done.stdout, done.stderr
 
     def content(self, stream):
@@ -66,7 +65,7 @@ class GuestRun(unittest.TestCase):
         self.assertEqual(self.content(1), "kept")
 
     def test_its_process_group_is_all_of_it(self):
-        with subprocess.Popen([RUN, "-", "-", self.base, "9", "sh", "-c", "echo up; sleep 1000 & wait"],
+        with subprocess.Popen([RUN, "-", self.base, "9", "sh", "-c", "echo up; sleep 1000 & wait"],
                               stdout=subprocess.DEVNULL) as job:
             end = time.monotonic() + 10
             while not (os.path.exists(self.base + ".1") and self.content(1)) and time.monotonic() < end:
@@ -78,32 +77,9 @@ class GuestRun(unittest.TestCase):
         left = subprocess.run(["ps", "-o", "args=", "-s", str(job.pid)], stdout=subprocess.PIPE, text=True, check=False)
         self.assertNotIn("sleep 1000", left.stdout)
 
-    def test_the_network_is_there_before_the_program(self):
-        script = ("mount --bind {0}/resolv.conf /etc/resolv.conf; ip tuntap add nic mode tap; "
-                  "mount -t sysfs sysfs /sys; exec {1} - 10.213.0.7/16,10.213.0.1 {2} 1000 "
-                  "sh -c 'ip -br -4 addr show nic; ip route; cat /etc/resolv.conf'")
-        with open(self.folder + "/resolv.conf", "w"):
-            pass
-        done = subprocess.run(["unshare", "--net", "--mount", "sh", "-ec", script.format(self.folder, RUN, self.base)],
-                              capture_output=True, text=True, timeout=30, check=False)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertEqual([line.split() for line in done.stdout.splitlines()],
-                         [["nic", "DOWN", "10.213.0.7/16"], "default via 10.213.0.1 dev nic linkdown".split(),
-                          "10.213.0.0/16 dev nic proto kernel scope link src 10.213.0.7 linkdown".split(),
-                          ["nameserver", "10.213.0.1"]])
-
-    def test_without_a_nic_the_program_runs_all_the_same(self):
-        done = subprocess.run(["unshare", "--net", "--mount", "sh", "-ec",
-                               f"mount -t sysfs sysfs /sys; exec {RUN} - 10.213.0.7/16,10.213.0.1 {self.base} 9 echo ran"],
-                              capture_output=True, text=True, timeout=30, check=False)
-        self.assertEqual((done.returncode, done.stdout), (0, "ran\n"))
-        self.assertIn("there is no NIC", done.stderr)
-
     def test_wrong_usage_is_refused(self):
-        right = ["-", "-", self.base, "9", "true"]
-        wrong = {0: ("", "1", "0" * 19, "x" * 19, "9" * 19), 1: ("", "1.2.3.4", "1.2.3.4/24", "1.2.3.4/31,1.2.3.1",
-                                                                "1.2.3.4/0,1.2.3.1", "1.2.3.4/24,1.2.3.1,", "a/24,b"),
-                 2: ("", "relative"), 3: ("", "0", "-1", "9x", str(2 << 20))}
+        right = ["-", self.base, "9", "true"]
+        wrong = {0: ("", "1", "0" * 19, "x" * 19, "9" * 19), 1: ("", "relative"), 2: ("", "0", "-1", "9x", str(2 << 20))}
         for place, values in wrong.items():
             for value in values:
                 with self.subTest(place=place, value=value):
@@ -114,6 +90,4 @@ class GuestRun(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if os.geteuid() != 0:
-        sys.exit("run this as root")
     tap.main()

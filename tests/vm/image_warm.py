@@ -15,6 +15,7 @@ RUN = "/usr/lib/genkan/guest-run"
 FIFO = "/run/genkan/unique"
 MACHINE_ID = "0123456789abcdef0123456789abcdef"
 SEED = "5e" * 32
+NETWORK = "10.0.2.15/24,10.0.2.2"
 SHARE = ("/genkan/inbound", "/genkan/outbound")
 
 
@@ -47,9 +48,10 @@ class EveryWarmGuest:
         self.assertEqual(self.warmed, (0, b"", b""))
 
     def test_wrong_usage_is_refused(self):
-        right = ["amber-fox", MACHINE_ID, "1700000000000000000", SEED]
+        right = ["amber-fox", MACHINE_ID, "1700000000000000000", SEED, "-"]
         wrong = {0: ("", "-fox", "a b", "a" * 64, "fox\nmore"), 1: ("", MACHINE_ID[1:], MACHINE_ID.upper()),
-                 2: ("", "0", "12.5", "-1"), 3: ("", "5e", "5" * 33, "xy" * 32)}
+                 2: ("", "0", "12.5", "-1"), 3: ("", "5e", "5" * 33, "xy" * 32),
+                 4: ("", "10.0.2.15", "10.0.2.15/24", "10.0.2.15/31,10.0.2.2", "10.0.2.15/24,10.0.2.2,", "a/24,b")}
         cases = [right[:place] + [value] + right[place + 1:] for place in wrong for value in wrong[place]]
         before = self.guest.shell("cat /etc/machine-id; hostname")
         for number, arguments in enumerate(cases + [[], right[:3], right + ["relative"]]):
@@ -61,7 +63,7 @@ class EveryWarmGuest:
         self.assertEqual(self.guest.shell("cat /etc/machine-id; hostname"), before)
 
     def test_what_is_not_there_is_told(self):
-        code, _, err = self.guest.run(UNIQUE, "one", MACHINE_ID, now(), SEED, "/genkan/inbound", "/nowhere")
+        code, _, err = self.guest.run(UNIQUE, "one", MACHINE_ID, now(), SEED, NETWORK, "/genkan/inbound", "/nowhere")
         self.assertEqual(code, 1)
         for said in (b"no NIC has come", b"cannot mount /genkan/inbound", b"/nowhere does not stand in"):
             self.assertIn(said, err)
@@ -69,7 +71,7 @@ class EveryWarmGuest:
     def test_zz_a_clone_becomes_unique_while_its_devices_are_plugged_in(self):
         # Last, as it changes the guest. Done by the process that waits in it since before it was saved.
         self.guest.shell("date -s @1000000000")
-        self.guest.put(FIFO, " ".join(("amber-fox", MACHINE_ID, now(), SEED, *SHARE)).encode() + b"\n")
+        self.guest.put(FIFO, " ".join(("amber-fox", MACHINE_ID, now(), SEED, NETWORK, *SHARE)).encode() + b"\n")
         self.guest.plug_nic("down")
         inbound, outbound = self.guest.plug_share("inbound"), self.guest.plug_share("outbound")
         with open(f"{inbound}/given", "w", encoding="ascii") as file:
@@ -89,22 +91,21 @@ class EveryWarmGuest:
         self.assert_clock_is_right()
         self.assertEqual(self.guest.shell(f"test -e {FIFO} && echo waiting || true"), "")
         self.the_clock_can_be_set_again()
-        self.a_command_has_the_time_and_the_network()
+        self.guest.plug_nic("up")
+        self.assertEqual(self.guest.shell("ip route").splitlines(),
+                         ["default via 10.0.2.2 dev eth0 ", "10.0.2.0/24 dev eth0 proto kernel scope link src 10.0.2.15 "])
+        self.assertEqual(self.guest.shell("cat /etc/resolv.conf"), "nameserver 10.0.2.2\n")
+        self.a_command_has_the_time()
 
     def the_clock_can_be_set_again(self):
         self.guest.shell("date -s @1000000000")
         self.assertEqual(self.guest.agent("guest-set-time", time=time.time_ns()), {})
         self.assert_clock_is_right()
 
-    def a_command_has_the_time_and_the_network(self):
-        self.guest.plug_nic("up")
+    def a_command_has_the_time(self):
         self.guest.shell("date -s @1000000000")
-        code, out, err = self.guest.run(RUN, now(), "10.0.2.15/24,10.0.2.2", "/var/tmp/said", "1000", "sh", "-c",
-                                        "ip route; cat /etc/resolv.conf; echo wrong >&2; exit 7")
-        self.assertEqual((code, err), (7, b"wrong\n"))
-        self.assertEqual(out.decode().splitlines(),
-                         ["default via 10.0.2.2 dev eth0 ", "10.0.2.0/24 dev eth0 proto kernel scope link src 10.0.2.15 ",
-                          "nameserver 10.0.2.2"])
+        said = self.guest.run(RUN, now(), "/var/tmp/said", "1000", "sh", "-c", "echo out; echo wrong >&2; exit 7")
+        self.assertEqual(said, (7, b"out\n", b"wrong\n"))
         self.assert_clock_is_right()
 
     def assert_clock_is_right(self):
