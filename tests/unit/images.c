@@ -208,11 +208,12 @@ static void
 test_own_recipes (void)
 {
     static const char *const names[] = { "debian-base", "debian-wine" };
-    const char *source = g_getenv ("GENKAN_SOURCE");
+    const char *stage = g_getenv ("GENKAN_STAGE");
 
-    g_assert_nonnull (source);
+    g_assert_nonnull (stage);
     for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
-        g_autofree char *path = g_strdup_printf ("%s/templates/image/%s.recipe", source, names[i]);
+        g_autofree char *path =
+            g_strdup_printf ("%s/share/genkan/image/%s.recipe", stage, names[i]);
         g_autoptr (GError) error = NULL;
         g_autoptr (GkRecipe) recipe = gk_recipe_load (path, &error);
 
