@@ -206,8 +206,11 @@ def png():
 KINDS = {
     "pe": b"MZ\x90", "elf": b"\x7fELF\2", "zip": b"PK\3\4", "7z": b"7z\xbc\xaf\x27\x1c", "rar": b"Rar!\x1a\7\1", "gzip": b"\x1f\x8b\x08",
     "cab": b"MSCF\0", "ole": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "pdf": b"junk\n%PDF-1.7", "rtf": b"{\\rtf1", "png": png(), "jpeg": b"\xff\xd8\xff\xe0",
-    "html": b"\n<!DOCTYPE html><p>", "hta": b"<html><HTA:APPLICATION id=x>", "script": b"#!/bin/sh\n", "text": "grüße\n".encode(), "other": b"\0\1\2\3",
+    "html": b"\n<!DOCTYPE html><p>", "hta": b"<html><HTA:APPLICATION id=x>", "script": b"#!/bin/sh\n", "text": "grüße\n".encode(), "bzip2": b"BZh91", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd\4", "disk": b"conectix\0",
+    "lha": b"\x20\x20-lh5-\1", "tar": b"a".ljust(257, b"\0") + b"ustar\0", "iso": bytes(0x8001) + b"CD001\1", "other": b"\0\1\2\3",
 }
+
+PACKED = {"zip", "7z", "rar", "gzip", "cab", "bzip2", "xz", "zstd", "tar", "iso", "lha"}  # for genkan-scan-deep
 
 # DESIGN.md's `triage`, the part that others build on.
 KEYS = {"file", "kind", "verdict", "indicators", "lnk"}
@@ -242,7 +245,9 @@ class Triage(unittest.TestCase):
             with self.subTest(kind):
                 triage = run_scan(data, "--name", "thing")
                 self.assertEqual((triage["kind"], triage["verdict"]), (kind, "unscannable"))
-                self.assertEqual(triage["why"], "no scanner of genkan knows this kind")
+                self.assertEqual(triage["why"], "what is in it has not been unpacked" if kind in PACKED
+                                 else "no scanner of genkan knows this kind")
+                self.assertEqual(triage.get("deferred", False), kind in PACKED)
                 self.assertNotIn("lnk", triage)
 
     def test_names_count_for_every_kind(self):

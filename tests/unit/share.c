@@ -220,7 +220,7 @@ test_judgements (void)
 
         json_object_set_string_member (triage, "kind", judgements[i].kind);
         json_object_set_string_member (triage, "verdict", gk_verdict_to_string (judgements[i].own));
-        gk_judge (triage, judgements[i].clamd == NO_CLAMD ? NULL : &clamd, &judgement);
+        gk_judge (triage, FALSE, judgements[i].clamd == NO_CLAMD ? NULL : &clamd, &judgement);
         g_test_message ("row %" G_GSIZE_FORMAT ": %s", i, judgement.why);
         g_assert_cmpint (judgement.verdict, ==, judgements[i].verdict);
         g_assert_cmpint (judgement.vouched, ==, judgements[i].vouched);
@@ -251,8 +251,8 @@ test_judgement_with_a_doubt (void)
         GkClamdAnswer ok = { GK_VERDICT_CLEAN, NULL };
         g_auto (GkJudgement) alone = { 0 }, with_clamd = { 0 };
 
-        gk_judge (triage, NULL, &alone);
-        gk_judge (triage, &ok, &with_clamd);
+        gk_judge (triage, FALSE, NULL, &alone);
+        gk_judge (triage, FALSE, &ok, &with_clamd);
         g_assert_cmpint (alone.vouched, ==, cases[i].alone);
         g_assert_cmpint (with_clamd.vouched, ==, cases[i].with_clamd);
     }
@@ -268,9 +268,9 @@ test_judgement_tells_why (void)
     json_object_set_string_member (triage, "kind", "lnk");
     json_object_set_string_member (triage, "verdict", "suspicious");
     json_object_set_string_member (triage, "why", "padded\x1b[2J");
-    gk_judge (triage, NULL, &by_own);
+    gk_judge (triage, FALSE, NULL, &by_own);
     g_assert_cmpstr (by_own.why, ==, "genkan-scan: padded\\x1b[2J");
-    gk_judge (triage, &clamd, &by_clamd);
+    gk_judge (triage, FALSE, &clamd, &by_clamd);
     g_assert_cmpstr (by_clamd.why, ==, "clamd: Some.Name");
 }
 

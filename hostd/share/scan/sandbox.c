@@ -142,13 +142,14 @@ raise_landlock (GError **error)
     return there ? HOLDS : NOT_HERE;
 }
 
-/* What GLib, json-glib and the allocator do once they run. */
+/* What GLib, json-glib, libarchive, libyara and the allocator do once they run. */
 static const struct {
     int call;
     guint n_conditions; /* on the arguments, all of which must be met */
     struct scmp_arg_cmp conditions[2];
 } allowed[] = {
     {SCMP_SYS (read),            1, { { 0, SCMP_CMP_EQ, 0, 0 } }               },
+    { SCMP_SYS (pread64),        1, { { 0, SCMP_CMP_EQ, 0, 0 } }               },
     { SCMP_SYS (write),          1, { { 0, SCMP_CMP_EQ, 1, 0 } }               },
     { SCMP_SYS (write),          1, { { 0, SCMP_CMP_EQ, 2, 0 } }               },
     { SCMP_SYS (mmap),
