@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    VALUES_MAX = 500000,
+    VALUES_MAX = 200000,
     STRING_MAX = 1 << 20,
     KEY_MAX = 64,
     TOKEN_MAX = 64,

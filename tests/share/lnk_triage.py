@@ -7,6 +7,7 @@ import struct
 import unittest
 import zlib
 
+import make_container as c
 import make_lnk as m
 import tap
 from scan import BUILD, run_scan
@@ -205,7 +206,7 @@ def png():
 
 KINDS = {
     "pe": b"MZ\x90", "elf": b"\x7fELF\2", "zip": b"PK\3\4", "7z": b"7z\xbc\xaf\x27\x1c", "rar": b"Rar!\x1a\7\1", "gzip": b"\x1f\x8b\x08",
-    "cab": b"MSCF\0", "ole": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "pdf": b"junk\n%PDF-1.7", "rtf": b"{\\rtf1", "png": png(), "jpeg": b"\xff\xd8\xff\xe0",
+    "cab": b"MSCF\0", "ole": c.Compound({"WordDocument": b"x"}).bytes(), "pdf": b"junk\n%PDF-1.7", "rtf": b"{\\rtf1", "png": png(), "jpeg": b"\xff\xd8\xff\xe0",
     "html": b"\n<!DOCTYPE html><p>", "hta": b"<html><HTA:APPLICATION id=x>", "script": b"#!/bin/sh\n", "text": "grüße\n".encode(), "bzip2": b"BZh91", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd\4", "disk": b"conectix\0",
     "lha": b"\x20\x20-lh5-\1", "tar": b"a".ljust(257, b"\0") + b"ustar\0", "iso": bytes(0x8001) + b"CD001\1", "other": b"\0\1\2\3",
 }

@@ -15,7 +15,7 @@ enum {
     GK_MEMBER_KEPT = 48 << 20,
     GK_RATIO_MOST = 250,
     GK_RATIO_FROM = 32 << 20, /* bytes from which on the ratio counts */
-    GK_TEXT_MOST = 3 << 20, /* of the answer, for what members are in detail */
+    GK_TEXT_MOST = 3 << 19, /* of the answer, for what members are in detail */
 };
 
 typedef struct {
