@@ -58,6 +58,16 @@ fold_brought (Fold *fold, JsonObject *event)
     copy (event, "triage", fold->report, "triage");
 }
 
+/* The archive or mail that it was a member of. */
+static void
+fold_container (Fold *fold, JsonObject *event)
+{
+    JsonObject *container = json_object_new ();
+
+    copy_all (event, container, (const char *const[]) { "file", "member", "verdict", "why", NULL });
+    json_object_set_object_member (fold->report, "container", container);
+}
+
 static void
 fold_command (Fold *fold, JsonObject *event)
 {
@@ -234,6 +244,7 @@ static const struct {
 } folds[] = {
     {"created",      fold_created    },
     { "brought",     fold_brought    },
+    { "container",   fold_container  },
     { "command",     fold_command    },
     { "attested",    fold_attested   },
     { "started",     fold_started    },

@@ -44,6 +44,21 @@ gk_record_brought (GkDisposable *disposable, const GkPassed *passed, GError **er
     return gk_ledger_append (disposable->ledger, GK_LEDGER_DURABLE, "brought", members, error);
 }
 
+gboolean
+gk_record_container (GkDisposable *disposable, const GkPassed *passed, const char *member,
+                     GError **error)
+{
+    JsonObject *members = json_object_new ();
+
+    json_object_set_object_member (members, "file", describe (passed));
+    json_object_set_string_member (members, "member", member);
+    json_object_set_string_member (members, "verdict",
+                                   gk_verdict_to_string (passed->judgement.verdict));
+    gk_json_set_text (members, "why", passed->judgement.why);
+    json_object_set_object_member (members, "triage", json_object_ref (passed->judgement.triage));
+    return gk_ledger_append (disposable->ledger, GK_LEDGER_DURABLE, "container", members, error);
+}
+
 static JsonObject *
 admit (GkDisposable *disposable, GkPassed *passed, GError **error)
 {

@@ -368,6 +368,19 @@ record (GkJudgement *judgement, const GkClamdAnswer *answer)
         add_indicator (triage, "clamd", answer->verdict, answer->what);
 }
 
+/* An OK by old signatures is none. What is found, is found all the same. */
+static void
+check_age (const GkScannerConfig *config, GkClamdAnswer *answer)
+{
+    g_autoptr (GError) error = NULL;
+
+    if (!config->clamd_socket || !config->signature_days || answer->verdict != GK_VERDICT_CLEAN ||
+        gk_clamd_check_signatures (config->clamd_socket, config->signature_days, &error))
+        return;
+    gk_clamd_answer_clear (answer);
+    *answer = (GkClamdAnswer) { GK_VERDICT_ERROR, g_strdup (error->message) };
+}
+
 /* Both scanners' part in @ret, whose triage is set. */
 static gboolean
 ask_clamd (const GkScannerConfig *config, int fd, GCancellable *cancellable, GkJudgement *ret,
@@ -378,6 +391,7 @@ ask_clamd (const GkScannerConfig *config, int fd, GCancellable *cancellable, GkJ
     if (config->clamd_socket &&
         !gk_clamd_scan (config->clamd_socket, fd, timeout_of (config), cancellable, &answer, error))
         return FALSE;
+    check_age (config, &answer);
     gk_judge (ret->triage, config->rules && config->rules[0], config->clamd_socket ? &answer : NULL,
               ret);
     record (ret, config->clamd_socket ? &answer : NULL);

@@ -20,7 +20,7 @@ class Outbound(unittest.TestCase):
     def setUpClass(cls):
         cls.clamd = Clamd()
         cls.addClassCleanup(cls.clamd.remove)
-        cls.host = Host(config=f"[vm]\ndefault-image=debian-base\n[scan]\nclamd-socket={cls.clamd.socket}\n")
+        cls.host = Host(config=f"[vm]\ndefault-image=debian-base\n[scan]\nclamd-socket={cls.clamd.socket}\nsignature-days=0\n")
         cls.addClassCleanup(cls.host.clean)
         cls.host.start()
         cls.vm = cls.host.json("new", "--name", "fox")["id"]
