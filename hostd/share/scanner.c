@@ -176,6 +176,8 @@ command (const GkScannerConfig *config, gboolean deep, const char *name)
                                  : gk_program_path (deep ? "genkan-scan-deep" : "genkan-scan"));
     g_ptr_array_add (argv, g_strdup ("--max-size"));
     g_ptr_array_add (argv, g_strdup_printf ("%" G_GUINT64_FORMAT, max_size_of (config)));
+    if (config->in_namespaces)
+        g_ptr_array_add (argv, g_strdup ("--in-namespaces"));
     if (name) {
         g_ptr_array_add (argv, g_strdup ("--name"));
         g_ptr_array_add (argv, name_argument (name));

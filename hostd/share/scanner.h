@@ -17,6 +17,7 @@ typedef struct {
     const char *const *rules; /* of YARA: folders, or compiled files; NULL: none */
     const char *clamd_socket; /* NULL: no clamd */
     guint signature_days; /* its signatures must be younger; 0: any age will do */
+    gboolean in_namespaces; /* this process has left the host's, for all that it starts */
     guint timeout_ms; /* of each scanner; 0: 30 s */
     guint64 max_size; /* bytes a scanner is given; 0: 256 MiB. Over it: unscannable */
 } GkScannerConfig;

@@ -25,6 +25,7 @@ BARS = {
         "state-bytes": 1,
         "pool-rss": None,  # 1
     },
+    "share_triage.py": {"triage-process": 1, "triage-directory": 1},
     "vmm_open_lnk.py": {"open-lnk": 1 / 3},
 }
 

@@ -34,6 +34,7 @@ typedef struct {
     const char *save; /* where compiled rules go, instead of looking at a file */
     const char *rules[RULES_MOST + 1];
     guint n_rules;
+    gboolean inherited; /* --in-namespaces */
 } Options;
 
 typedef struct {
@@ -48,7 +49,8 @@ static const char usage[] =
     "       genkan-scan-deep --rules FOLDER --save-rules FILE\n"
     "Says as one JSON object on standard output (a pipe) what FILE is and what speaks against it.\n"
     "With --member, that member's bytes are written there instead. --rules (genkan-scan-deep): a\n"
-    "folder of YARA's rules, or what --save-rules made of one.\n";
+    "folder of YARA's rules, or what --save-rules made of one. --in-namespaces: whoever starts it\n"
+    "has left the host's namespaces already.\n";
 
 static gboolean
 take_option (int option, Options *ret)
@@ -59,6 +61,9 @@ take_option (int option, Options *ret)
         return TRUE;
     case 'M':
         ret->member = optarg;
+        return TRUE;
+    case 'i':
+        ret->inherited = TRUE;
         return TRUE;
     case 's':
         ret->save = optarg;
@@ -84,7 +89,8 @@ read_options (int argc, char **argv, Options *ret)
         { "member",                 required_argument, NULL, 'M' },
         { "rules",required_argument, NULL, 'r' },
         { "save-rules",               required_argument, NULL, 's' },
-        { 0         },
+        { "in-namespaces",          no_argument, NULL, 'i' },
+        { 0             },
     };
     int option;
 
@@ -248,7 +254,8 @@ main (int argc, char **argv)
         return save_rules (&options);
     if (fstat (STDIN_FILENO, &st) < 0 || S_ISDIR (st.st_mode))
         return fail ("standard input is no file");
-    if (!gk_extras_init (options.rules, &error) || !gk_sandbox_enter (0, &held, &error))
+    if (!gk_extras_init (options.rules, &error) ||
+        !gk_sandbox_enter (options.inherited, 0, &held, &error))
         return fail (error->message);
     return look (&options, S_ISREG (st.st_mode), (guint64) st.st_size, held);
 }
