@@ -139,6 +139,16 @@ gk_put_run (GkJob *job, gpointer data, GError **error)
     return result;
 }
 
+static void
+record_refusal (GkTransfer *transfer, GError **error)
+{
+    JsonObject *members = json_object_new ();
+
+    gk_json_set_text (members, "name", transfer->name);
+    gk_json_set_text (members, "why", error && *error ? (*error)->message : "it cannot be taken");
+    gk_disposable_record (transfer->disposable, "outbound-refused", members);
+}
+
 static JsonObject *
 get (GkJob *job, GkTransfer *transfer, GError **error)
 {
@@ -155,6 +165,8 @@ get (GkJob *job, GkTransfer *transfer, GError **error)
                               gk_job_cancellable (job), error);
     if (passed)
         result = release (transfer->disposable, passed, error);
+    else
+        record_refusal (transfer, error);
     g_mutex_unlock (&transfer->disposable->work);
     return result;
 }

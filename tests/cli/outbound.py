@@ -73,7 +73,20 @@ class Outbound(unittest.TestCase):
         self.host.json("rm", "fox")
         self.host.wait_closed(self.vm)
         refused = [line for line in self.host.ledger(self.vm) if line["event"] == "outbound-refused"]
-        self.assertEqual(len(refused), 1)
+        self.assertIn(("link", "a symbolic link"), [(line["name"], line["why"]) for line in refused])
+        self.assertTrue(any("not a path of names" in line["why"] for line in refused), refused)
+
+    def test_6_an_operator_releases_what_is_held(self):
+        """what is held is released by an operator, as that very inode"""
+        held = {file["name"]: file for file in self.host.json("held", "ls")}
+        self.assertEqual(held["bad.bin"]["verdict"], "malicious")
+        file = self.host.json("held", "release", held["bad.bin"]["id"])
+        with open(file["path"], "rb") as given:
+            self.assertEqual(given.read(), BAD)
+        self.assertEqual(self.host.genkan("held", "release", held["bad.bin"]["id"])[0], 5)
+
+    def test_7_nothing_is_left(self):
+        """nothing of the VM is left"""
         self.host.assert_nothing_left(self)
 
 

@@ -147,7 +147,7 @@ list (char **arguments, GError **error)
 {
     guint refused = 0;
     g_autoptr (GPtrArray) found =
-        gk_airlock_list (arguments[0], (guint) number (arguments[1]), &refused, error);
+        gk_airlock_list (arguments[0], (guint) number (arguments[1]), NULL, &refused, error);
     JsonArray *names = json_array_new ();
     JsonObject *out = json_object_new ();
 
