@@ -243,6 +243,17 @@ put_link (const Page *page, JsonObject *lnk)
         put_field (page, "window", window);
 }
 
+/* Of all layers that were undone, the last is what is run. */
+static void
+put_decoded (const Page *page, JsonObject *lnk)
+{
+    JsonArray *layers = gk_json_array (lnk, "decoded");
+    guint n = layers ? json_array_get_length (layers) : 0;
+
+    if (n > 0)
+        put_field (page, "that is", gk_json_string (gk_json_element (layers, n - 1), "text", NULL));
+}
+
 static void
 put_overlay (const Page *page, JsonObject *overlay)
 {
@@ -305,6 +316,7 @@ put_triage (const Page *page, JsonObject *triage, guint depth)
         put_file (page, triage);
     if (lnk) {
         put_link (page, lnk);
+        put_decoded (page, lnk);
         put_overlay (page, gk_json_object (lnk, "overlay"));
     }
     for (guint i = 0; indicators && i < json_array_get_length (indicators); i++) {

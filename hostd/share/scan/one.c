@@ -2,6 +2,7 @@
 /* One file, or one member: what it is, what speaks against it, and, of a container, what it
  * carries. */
 #include "base/json.h"
+#include "hostd/share/scan/carve.h"
 #include "hostd/share/scan/checks.h"
 #include "hostd/share/scan/compound.h"
 #include "hostd/share/scan/job.h"
@@ -15,6 +16,7 @@ typedef struct {
     GkTrouble trouble; /* in which it was unpacked */
     const char *detail;
     GkKind kind;
+    const GkLnk *lnk; /* %NULL: it is no shortcut */
     char *name; /* as valid UTF-8, or %NULL */
     GkFindings *findings;
     GkContents contents;
@@ -32,9 +34,29 @@ file_to_json (const GkSpecimen *specimen)
     return object;
 }
 
+/* What follows a shortcut's end, to either reader: the files in it. */
+static GkTrouble
+walk_overlay (const GkSpecimen *specimen, const GkVisitor *visitor, char **ret_detail)
+{
+    g_autoptr (GkLnk) lnk = gk_lnk_parse (specimen->head, specimen->head_size, specimen->size);
+    gsize end = MIN (lnk->views[GK_LNK_WINDOWS].end, lnk->views[GK_LNK_SPEC].end);
+
+    if (end < specimen->head_size)
+        gk_carve (specimen->head + end, specimen->head_size - end, visitor);
+    return GK_TROUBLE_NONE;
+}
+
+static gboolean
+has_overlay (const One *one)
+{
+    return one->lnk && one->lnk->views[GK_LNK_WINDOWS].end < one->lnk->size;
+}
+
 static GkWalk
 walk_of (const One *one)
 {
+    if (one->kind == GK_KIND_LNK)
+        return has_overlay (one) ? walk_overlay : NULL;
     if (one->kind == GK_KIND_MAIL)
         return gk_walk_mail;
     if (one->kind == GK_KIND_MSG)
@@ -61,21 +83,21 @@ look_into (One *one)
     }
     one->deferred = !walk && gk_kind_is_archive (one->kind);
     one->job->deferred |= one->deferred;
-    if (!walk || one->trouble)
+    if (!walk || one->trouble || (one->lnk && one->depth >= GK_DEPTH_MOST))
         return;
     if (one->depth >= GK_DEPTH_MOST) {
         one->trouble = GK_TROUBLE_OVER_LIMIT;
         one->detail = "one in the other, deeper than 8";
         return;
     }
-    if (!gk_specimen_is_whole (one->specimen)) {
+    if (!gk_specimen_is_whole (one->specimen) && !one->lnk) {
         one->trouble = GK_TROUBLE_OVER_LIMIT;
         one->detail = "it is larger than what is unpacked inside another";
         return;
     }
-    one->looked_into = TRUE;
+    one->looked_into = !one->lnk;
     gk_contents_read (one->job, one->specimen, walk, one->number, one->depth + 1, &one->contents);
-    if (one->contents.trouble) {
+    if (one->contents.trouble && !one->lnk) {
         one->trouble = one->contents.trouble;
         one->detail = one->contents.detail;
     }
@@ -139,15 +161,19 @@ verdict_of_kind (const One *one, const char **ret_why)
     return GK_VERDICT_UNSCANNABLE;
 }
 
+static gboolean
+has_members (const One *one)
+{
+    return one->contents.members && json_array_get_length (one->contents.members) > 0;
+}
+
 /* Trouble is told before what can be seen in spite of it only where that is no worse. */
 static void
 set_verdict (const One *one, JsonObject *triage)
 {
     const char *why_kind = NULL;
     GkVerdict by_kind = verdict_of_kind (one, &why_kind);
-    GkVerdict inside = one->looked_into && json_array_get_length (one->contents.members)
-                           ? one->contents.worst
-                           : GK_VERDICT_CLEAN;
+    GkVerdict inside = has_members (one) ? one->contents.worst : GK_VERDICT_CLEAN;
     GkVerdict own = gk_findings_verdict (one->findings);
     GkVerdict verdict = gk_verdict_worse (gk_verdict_worse (by_kind, inside), own);
     g_autofree char *why = NULL;
@@ -167,7 +193,7 @@ set_contents (One *one, JsonObject *triage)
         json_object_set_string_member (triage, "member", one->number);
     if (one->trouble)
         json_object_set_string_member (triage, "trouble", gk_trouble_to_string (one->trouble));
-    if (one->looked_into)
+    if (one->looked_into || has_members (one))
         json_object_set_array_member (triage, "members", g_steal_pointer (&one->contents.members));
 }
 
@@ -209,6 +235,7 @@ gk_triage_one (GkTriageJob *job, const GkSpecimen *specimen, const char *number,
     if (one.kind == GK_KIND_LNK) {
         lnk = gk_lnk_parse (specimen->head, specimen->head_size, specimen->size);
         gk_check_lnk (findings, lnk, specimen->head, specimen->head_size);
+        one.lnk = lnk;
     }
     if (name)
         gk_check_name (findings, name, one.kind,
