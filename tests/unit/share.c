@@ -513,6 +513,63 @@ test_triage_depth (void)
     }
 }
 
+static void
+test_signatures_age (void)
+{
+    static const struct {
+        const char *version;
+        int age;
+    } cases[] = {
+        {"ClamAV 1.4.6/27479/Mon Dec  2 09:43:45 2024",  0 },
+        { "ClamAV 1.4.6/27470/Sun Nov 24 10:00:00 2024", 8 },
+        { "ClamAV 1.4.6/27999/Mon Dec  1 00:00:00 2025", 0 }, /* of the future */
+        { "ClamAV 1.4.6",                                -1},
+        { "ClamAV 1.4.6/27479/Mon Xyz  2 09:43:45 2024", -1},
+        { "ClamAV 1.4.6/27479/Mon Dec 99 09:43:45 2024", -1},
+        { "ClamAV 1.4.6/27479/",                         -1},
+        { "",                                            -1},
+    };
+    g_autoptr (GDateTime) now = g_date_time_new_utc (2024, 12, 2, 12, 0, 0);
+
+    for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+        g_assert_cmpint (gk_clamd_signatures_age (cases[i].version, g_date_time_to_unix (now)), ==,
+                         cases[i].age);
+}
+
+/* Rules that are configured must have been tried on all of the file, whatever else says OK. */
+static void
+test_judgement_with_rules (void)
+{
+    static const struct {
+        const char *triage;
+        GkVerdict verdict;
+        gboolean vouched;
+    } cases[] = {
+        {"{\"kind\":\"pdf\",\"verdict\":\"unscannable\",\"yara\":{\"complete\":true}}",
+         GK_VERDICT_CLEAN,                                                                                        TRUE },
+        { "{\"kind\":\"pdf\",\"verdict\":\"unscannable\",\"yara\":{\"complete\":false}}",
+         GK_VERDICT_ERROR,                                                                                        FALSE},
+        { "{\"kind\":\"lnk\",\"verdict\":\"clean\"}",                                     GK_VERDICT_ERROR,       FALSE},
+        { "{\"kind\":\"zip\",\"verdict\":\"unscannable\",\"trouble\":\"encrypted\","
+          "\"yara\":{\"complete\":true}}",                                       GK_VERDICT_UNSCANNABLE, FALSE},
+        { "{\"kind\":\"pdf\",\"verdict\":\"suspicious\",\"yara\":{\"complete\":true}}",
+         GK_VERDICT_SUSPICIOUS,                                                                                   FALSE},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+        const char *text = cases[i].triage;
+        g_autoptr (JsonObject) triage = gk_json_parse (text, strlen (text), 1000, NULL);
+        GkClamdAnswer ok = { GK_VERDICT_CLEAN, NULL };
+        g_auto (GkJudgement) alone = { 0 }, with_clamd = { 0 };
+
+        gk_judge (triage, TRUE, NULL, &alone);
+        gk_judge (triage, TRUE, &ok, &with_clamd);
+        g_assert_cmpint (alone.verdict, ==, cases[i].verdict);
+        g_assert_cmpint (alone.vouched, ==, cases[i].vouched);
+        g_assert_cmpint (with_clamd.verdict, ==, cases[i].verdict);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -528,5 +585,7 @@ main (int argc, char **argv)
     g_test_add_func ("/triage/shape-is-checked", test_triage_shape);
     g_test_add_func ("/triage/bounds-are-kept", test_triage_bounds);
     g_test_add_func ("/triage/depth-is-bounded", test_triage_depth);
+    g_test_add_func ("/clamd/signatures/tell-their-age", test_signatures_age);
+    g_test_add_func ("/judge/rules-that-are-configured-are-required", test_judgement_with_rules);
     return g_test_run ();
 }
