@@ -47,6 +47,7 @@ typedef struct {
     guint64 file_size; /* largest file that passes the airlock, bytes */
     guint64 outbound_size; /* of a drop box, bytes */
     char *clamd_socket; /* or NULL */
+    guint64 scan_size; /* largest file that scanners are given, bytes */
     guint signature_days; /* how old clamd's signatures may be; 0: any age */
     char *yara; /* folders of rules, `standard` among them, by ':'; or NULL */
     char *mirror; /* Debian mirror for builds, or NULL: the host's */

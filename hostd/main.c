@@ -116,6 +116,7 @@ prepare_scanners (GkHost *host)
     g_autoptr (GError) error = NULL;
 
     host->scanners.clamd_socket = host->config->clamd_socket;
+    host->scanners.max_size = host->config->scan_size;
     host->scanners.signature_days = host->config->signature_days;
     if (!host->config->yara)
         return;

@@ -2,6 +2,7 @@
 /* The members of a container, one after the other: each is kept in memory as far as it goes there,
  * triaged, and forgotten. */
 #include "base/json.h"
+#include "base/sha256.h"
 #include "hostd/share/scan/job.h"
 
 #include <string.h>
@@ -18,7 +19,7 @@ typedef struct {
     char *own; /* the member's number */
     gboolean is_file, wanted, over;
     GByteArray *kept;
-    GChecksum *sum;
+    GkSha256 *sum;
     guint64 size;
 } Level;
 
@@ -69,7 +70,7 @@ on_begin (gpointer data, const char *name, gboolean is_file)
     level->is_file = is_file;
     level->wanted = g_strcmp0 (level->job->options->wanted, level->own) == 0;
     level->kept = g_byte_array_new ();
-    level->sum = g_checksum_new (G_CHECKSUM_SHA256);
+    level->sum = gk_sha256_new ();
     level->size = 0;
     level->over = FALSE;
     return TRUE;
@@ -103,7 +104,7 @@ on_bytes (gpointer data, const guint8 *bytes, gsize size)
     if (level->wanted && !options->give (options->give_data, bytes, size))
         return FALSE;
     keep (level, bytes, size);
-    g_checksum_update (level->sum, bytes, (gssize) size);
+    gk_sha256_update (level->sum, bytes, size);
     level->size += size;
     return TRUE;
 }
@@ -114,7 +115,7 @@ forget (Level *level)
     if (level->kept)
         level->job->kept += level->kept->len;
     g_clear_pointer (&level->kept, g_byte_array_unref);
-    g_clear_pointer (&level->sum, g_checksum_free);
+    g_clear_pointer (&level->sum, gk_sha256_free);
     g_clear_pointer (&level->name, g_free);
     g_clear_pointer (&level->own, g_free);
 }
@@ -187,12 +188,13 @@ triage_link (const Level *level)
 static JsonObject *
 triage_member (Level *level, GkTrouble trouble, const char *detail)
 {
+    g_autofree char *sha256 = trouble ? NULL : gk_sha256_finish (level->sum);
     GkSpecimen specimen = {
         .name = level->name,
         .head = level->kept->data,
         .head_size = level->kept->len,
         .size = level->size,
-        .sha256 = trouble ? NULL : g_checksum_get_string (level->sum),
+        .sha256 = sha256,
     };
 
     return gk_triage_one (level->job, &specimen, level->own, level->depth, trouble, detail);

@@ -6,6 +6,7 @@
  * Standard output must be a pipe or a socket: no file may be written from behind the walls. */
 #include "base/files.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "hostd/share/scan/extras.h"
 #include "hostd/share/scan/sandbox.h"
 
@@ -19,7 +20,7 @@
 
 enum {
     HEAD_MAX = 32 << 20, /* as much of a file as is kept in memory; the rest is read again */
-    CHUNK = 1 << 16,
+    CHUNK = 1 << 18,
     RULES_MOST = 8,
     EXIT_USAGE = 2,
     EXIT_NO_MEMBER = 5,
@@ -106,7 +107,7 @@ read_options (int argc, char **argv, Options *ret)
 static gboolean
 read_all (guint64 max, Content *ret)
 {
-    g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+    g_autoptr (GkSha256) sum = gk_sha256_new ();
     g_autofree guint8 *chunk = g_malloc (CHUNK);
 
     ret->head = g_byte_array_new ();
@@ -116,14 +117,14 @@ read_all (guint64 max, Content *ret)
         if (n < 0 && errno != EINTR)
             return FALSE;
         if (n == 0) {
-            ret->sha256 = g_strdup (g_checksum_get_string (sum));
+            ret->sha256 = gk_sha256_finish (sum);
             return TRUE;
         }
         if (n < 0)
             continue;
         if (ret->head->len < HEAD_MAX)
             g_byte_array_append (ret->head, chunk, (guint) MIN (n, HEAD_MAX - ret->head->len));
-        g_checksum_update (sum, chunk, n);
+        gk_sha256_update (sum, chunk, (gsize) n);
         ret->size += (guint64) n;
     }
     return TRUE;

@@ -41,7 +41,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { NOBODY = 65534, CPU_SECONDS = 10, MEMORY = 512 << 20 };
+enum { NOBODY = 65534, CPU_SECONDS = 25, MEMORY = 512 << 20 };
 
 /* What a wall came to. */
 typedef enum { HOLDS, NOT_HERE, FAILED } Raised;
