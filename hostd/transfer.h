@@ -20,6 +20,10 @@ JsonObject *gk_put_run (GkJob *job, gpointer data, GError **error);
  * that may leave; one that is held is GK_API_ERROR_REFUSED. */
 JsonObject *gk_get_run (GkJob *job, gpointer data, GError **error);
 
+/* GkJobFunc; @data: GkDisposable. Result: `{files:[path…], refused}`, of what lies in the drop box.
+ */
+JsonObject *gk_outbound_list_run (GkJob *job, gpointer data, GError **error);
+
 /* Records a file that was brought in, with its triage. What is not in the ledger does not go in. */
 gboolean gk_record_brought (GkDisposable *disposable, const GkPassed *passed, GError **error);
 

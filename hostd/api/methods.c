@@ -187,6 +187,12 @@ call_get (GkCall *call, GError **error)
     return FALSE;
 }
 
+static gboolean
+call_outbound (GkCall *call, GError **error)
+{
+    return reply_vm_job (call, gk_outbound_list_run, error);
+}
+
 static int
 open_artifact (GkCall *call, const char *run, const char *what, GError **error)
 {
@@ -500,6 +506,7 @@ static const struct {
     { "Remove",      call_remove      },
     { "Put",         call_put         },
     { "Get",         call_get         },
+    { "Outbound",    call_outbound    },
     { "Fetch",       call_fetch       },
     { "HeldList",    call_held_list   },
     { "HeldRelease", call_held_release},

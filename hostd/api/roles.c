@@ -21,6 +21,7 @@ static const struct {
     { "Remove",      GK_ROLE_ANALYST },
     { "Put",         GK_ROLE_ANALYST },
     { "Get",         GK_ROLE_ANALYST },
+    { "Outbound",    GK_ROLE_ANALYST },
     { "Fetch",       GK_ROLE_ANALYST },
     { "HeldList",    GK_ROLE_ANALYST },
     { "HeldRelease", GK_ROLE_ANALYST }, /* his own, where clean: held.c */

@@ -40,7 +40,8 @@ GkPassed *gk_airlock_bring (const char *folder, const GkScannerConfig *scanners,
  * gk_airlock_admit:
  * @ret_guest_name: (out): the name it got in the guest
  *
- * Shows a brought file in `<share>/inbound/` under its name made fit for the guest (a Windows or
+ * Shows a brought file in `<share>/inbound/`, in folders of its own where its name is a path of at
+ * most 16 (`a/b.txt`), under its name made fit for the guest (a Windows or
  * Linux file name of printable characters, its ending kept; never over an existing one).
  */
 gboolean gk_airlock_admit (const char *share, const GkPassed *passed, char **ret_guest_name,
