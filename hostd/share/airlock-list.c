@@ -34,7 +34,8 @@ refuse (Walk *walk, const char *path, const char *why)
 {
     GkRefusal *refusal;
 
-    if (walk->refused++ >= GK_REFUSALS_MOST)
+    walk->refused++;
+    if (walk->refusals->len >= GK_REFUSALS_MOST)
         return;
     refusal = g_new (GkRefusal, 1);
     *refusal = (GkRefusal) { g_strdup (path), why };
@@ -56,7 +57,7 @@ walk_sub_folder (Walk *walk, int dir, const char *name, const char *path, guint 
 
 /* Why a file of the drop box does not pass; %NULL: it does. */
 static const char *
-why_not (const struct stat *st, gboolean full)
+why_not (const struct stat *st)
 {
     if (S_ISLNK (st->st_mode))
         return "a symbolic link";
@@ -70,7 +71,7 @@ why_not (const struct stat *st, gboolean full)
         return "a file of several names";
     if (st->st_mode & (S_ISUID | S_ISGID))
         return "a file with set-id bits";
-    return full ? "more files than are taken" : NULL;
+    return NULL;
 }
 
 static void
@@ -87,9 +88,11 @@ look_at (Walk *walk, int dir, const char *name, const char *parent, guint depth)
         walk_sub_folder (walk, dir, name, path, depth);
         return;
     }
-    why = why_not (&st, walk->found->len >= walk->most);
+    why = why_not (&st);
     if (why)
         refuse (walk, path, why);
+    else if (walk->found->len >= walk->most)
+        walk->refused++; /* counted: plain files by the thousand must not crowd out the others */
     else
         g_ptr_array_add (walk->found, g_steal_pointer (&path));
 }
