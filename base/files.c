@@ -2,6 +2,7 @@
 #include "base/files.h"
 
 #include "base/fd.h"
+#include "base/sha256.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -122,7 +123,7 @@ gk_fd_copy (int from, int to, guint64 max, GCancellable *cancellable, char **ret
             guint64 *ret_size, GError **error)
 {
     g_autofree char *chunk = g_malloc (COPY_CHUNK);
-    g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+    g_autoptr (GkSha256) sum = gk_sha256_new ();
     guint64 total = 0;
 
     for (;;) {
@@ -142,12 +143,12 @@ gk_fd_copy (int from, int to, guint64 max, GCancellable *cancellable, char **ret
         }
         if (g_cancellable_set_error_if_cancelled (cancellable, error))
             return FALSE;
-        g_checksum_update (sum, (const guchar *) chunk, n);
+        gk_sha256_update (sum, chunk, (gsize) n);
         if (!gk_fd_write_all (to, chunk, (gsize) n, error))
             return FALSE;
     }
     if (ret_sha256)
-        *ret_sha256 = g_strdup (g_checksum_get_string (sum));
+        *ret_sha256 = gk_sha256_finish (sum);
     if (ret_size)
         *ret_size = total;
     return TRUE;

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@ typedef struct {
     int fd;
     GByteArray *bytes;
     gsize parsed; /* bytes already handed on as lines */
+    gsize taken; /* bytes in all */
+    gboolean is_stdout;
 } Output;
 
 static void
@@ -57,14 +60,21 @@ take_some (const GkSpawn *spec, Output *out, GError **error)
         gk_fd_close (gk_steal_fd (&out->fd));
         return TRUE;
     }
-    if (out->bytes->len + (gsize) n > spec->max_output) {
+    out->taken += (gsize) n;
+    if (out->taken > spec->max_output) {
         g_set_error (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
                      "%s wrote more than %" G_GSIZE_FORMAT " bytes", spec->argv[0],
                      spec->max_output);
         return FALSE;
     }
-    g_byte_array_append (out->bytes, chunk, (guint) n);
-    return TRUE;
+    if (!out->is_stdout || !spec->on_output) {
+        g_byte_array_append (out->bytes, chunk, (guint) n);
+        return TRUE;
+    }
+    if (spec->on_output (chunk, (gsize) n, spec->data))
+        return TRUE;
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "cannot keep what %s wrote", spec->argv[0]);
+    return FALSE;
 }
 
 static gboolean
@@ -103,6 +113,19 @@ collect (const GkSpawn *spec, gint64 deadline, Output *out, Output *err, GCancel
     return TRUE;
 }
 
+/* At most for as long as the deadline may stay unlooked at. */
+static void
+wait_for_end (GPid pid)
+{
+    gk_autofd int fd = (int) syscall (SYS_pidfd_open, pid, 0);
+    struct pollfd end = { fd, POLLIN, 0 };
+
+    if (fd < 0)
+        g_usleep (2000);
+    else
+        poll (&end, 1, POLL_MS);
+}
+
 /* A program may close its outputs and go on: so the wait has the deadline too. */
 static gboolean
 reap (const GkSpawn *spec, gint64 deadline, GPid pid, int *ret_status, GCancellable *cancellable,
@@ -117,7 +140,7 @@ reap (const GkSpawn *spec, gint64 deadline, GPid pid, int *ret_status, GCancella
             return gk_set_errno (error, errno, "cannot wait for %s", spec->argv[0]);
         if (!check_deadline (spec, deadline, cancellable, error))
             return FALSE;
-        g_usleep (2000);
+        wait_for_end (pid);
     }
 }
 
@@ -175,7 +198,8 @@ gk_spawn (const GkSpawn *spec, GCancellable *cancellable, GBytes **ret_stdout, G
 {
     gint64 deadline =
         spec->timeout_ms ? g_get_monotonic_time () + (gint64) spec->timeout_ms * 1000 : 0;
-    Output out = { -1, g_byte_array_new (), 0 }, err = { -1, g_byte_array_new (), 0 };
+    Output out = { .fd = -1, .bytes = g_byte_array_new (), .is_stdout = TRUE };
+    Output err = { .fd = -1, .bytes = g_byte_array_new () };
     int status = 0;
     GPid pid = 0;
     gboolean ok = start (spec, &pid, &out, &err, error);

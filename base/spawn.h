@@ -11,12 +11,15 @@
 typedef struct {
     const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
     const char *const *envp; /* NULL: ours */
-    int input;               /* its descriptor 0; -1: /dev/null */
-    guint timeout_ms;        /* 0: no deadline */
-    gsize max_output;        /* of standard output, and of standard error */
+    int input; /* its descriptor 0; -1: /dev/null */
+    guint timeout_ms; /* 0: no deadline */
+    gsize max_output; /* of standard output, and of standard error */
     /* Called for each line of standard error as it comes (no newline); NULL: kept for ret_stderr */
     void (*on_line) (const char *line, gpointer data);
-    gpointer data;
+    /* Takes standard output as it comes, up to max_output in all; NULL: kept for ret_stdout. FALSE:
+     * it could not be taken, which is the program's end. */
+    gboolean (*on_output) (const void *bytes, gsize size, gpointer data);
+    gpointer data; /* of both */
 } GkSpawn;
 
 /**

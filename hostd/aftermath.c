@@ -49,6 +49,7 @@ describe_outbound (const GkPassed *passed, gboolean released)
     json_object_set_string_member (members, "verdict",
                                    gk_verdict_to_string (passed->judgement.verdict));
     json_object_set_string_member (members, "state", released ? "released" : "held");
+    json_object_set_boolean_member (members, "vouched", passed->judgement.vouched);
     gk_json_set_text (members, "why", passed->judgement.why);
     json_object_set_int_member (members, "number", atoi (number));
     return members;
@@ -61,17 +62,39 @@ gk_record_outbound (GkDisposable *disposable, const GkPassed *passed, gboolean r
 }
 
 static void
-record_refused (const Aftermath *after, guint count)
+record_refusal (const Aftermath *after, const char *name, const char *why)
+{
+    JsonObject *members = json_object_new ();
+
+    gk_json_set_text (members, "name", name);
+    json_object_set_string_member (members, "why", why);
+    record (after, "outbound-refused", members);
+}
+
+/* Those that are not told one by one. */
+static void
+record_more_refused (const Aftermath *after, guint count)
 {
     JsonObject *members;
 
     if (count == 0)
         return;
     members = json_object_new ();
+    json_object_set_null_member (members, "name");
     json_object_set_int_member (members, "count", count);
-    json_object_set_string_member (
-        members, "why", "no plain file, changed under our hands, over a limit, or time was up");
+    json_object_set_string_member (members, "why", "as many more did not pass either");
     record (after, "outbound-refused", members);
+}
+
+static void
+record_refusals (const Aftermath *after, GPtrArray *refusals, guint count)
+{
+    for (guint i = 0; refusals && i < refusals->len; i++) {
+        GkRefusal *refusal = refusals->pdata[i];
+
+        record_refusal (after, refusal->path, refusal->why);
+    }
+    record_more_refused (after, count - MIN (count, refusals ? refusals->len : 0));
 }
 
 static void
@@ -80,23 +103,29 @@ collect_outbound (const Aftermath *after)
     const GkConfig *config = after->host->config;
     gint64 deadline = g_get_monotonic_time () + OUTBOUND_SECONDS * G_USEC_PER_SEC;
     guint64 left = config->outbound_size;
-    guint refused = 0;
-    g_autoptr (GPtrArray) names = gk_airlock_list (after->machine, OUTBOUND_MOST, &refused, NULL);
+    guint refused = 0, failed = 0;
+    g_autoptr (GPtrArray) refusals = NULL;
+    g_autoptr (GPtrArray) names =
+        gk_airlock_list (after->machine, OUTBOUND_MOST, &refusals, &refused, NULL);
 
+    record_refusals (after, refusals, refused);
     for (guint i = 0; names && i < names->len; i++) {
         g_autoptr (GkPassed) passed = NULL;
+        g_autoptr (GError) error = NULL;
 
         if (g_get_monotonic_time () < deadline)
             passed = gk_airlock_take (after->machine, after->run, &after->host->scanners,
-                                      names->pdata[i], MIN (config->file_size, left), NULL, NULL);
+                                      names->pdata[i], MIN (config->file_size, left), NULL, &error);
         if (!passed) {
-            refused++;
+            if (failed++ < GK_REFUSALS_MOST)
+                record_refusal (after, names->pdata[i],
+                                error ? error->message : "time was up before its turn came");
             continue;
         }
         left -= passed->size;
         record (after, "outbound", describe_outbound (passed, FALSE));
     }
-    record_refused (after, refused);
+    record_more_refused (after, failed - MIN (failed, GK_REFUSALS_MOST));
 }
 
 /* --- limits ---------------------------------------------------------------------------------- */

@@ -65,6 +65,9 @@ static const Key keys[] = {
     KEY ("share", "outbound-mib", SIZE, outbound_size, "256", 1, 65536, MIB),
 
     KEY ("scan", "clamd-socket", TEXT, clamd_socket, NULL),
+    KEY ("scan", "largest-file-mib", SIZE, scan_size, "1024", 1, 65536, MIB),
+    KEY ("scan", "signature-days", NUMBER, signature_days, "7", 0, 3650, 1),
+    KEY ("scan", "yara", TEXT, yara, NULL),
     KEY ("image", "mirror", TEXT, mirror, NULL),
 
     KEY ("roles", "analyst", TEXT, analyst_group, "genkan-analyst"),

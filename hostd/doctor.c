@@ -76,17 +76,40 @@ look_at_clamd (GkHost *host)
     g_autoptr (GError) error = NULL;
     char *version;
 
+    if (!host->config->clamd_socket && host->config->yara)
+        return (Finding) { OK, g_strdup ("none; YARA's rules alone vouch for what leaves a guest"),
+                           NULL };
     if (!host->config->clamd_socket)
         return (
             Finding) { WARNING,
                        g_strdup ("no content scanner: what leaves a guest is held unless genkan "
                                  "itself knows its format"),
-                       "set [scan] clamd-socket in genkand.conf" };
+                       "set [scan] clamd-socket or yara in genkand.conf" };
     version = gk_clamd_version (host->config->clamd_socket, &error);
+    if (version && host->config->signature_days &&
+        !gk_clamd_check_signatures (host->config->clamd_socket, host->config->signature_days,
+                                    &error)) {
+        g_free (version);
+        return (Finding) { BAD, g_strdup (error->message), NULL };
+    }
     if (version)
         return (Finding) { OK, version, NULL };
     return (Finding) { BAD, g_strdup (error->message),
                        "start clamd, or take clamd-socket out of genkand.conf" };
+}
+
+static Finding
+look_at_rules (GkHost *host)
+{
+    if (!host->rules)
+        return (Finding) { OK, g_strdup ("none are configured"), NULL };
+    for (gsize i = 0; host->rules[i]; i++)
+        if (access (host->rules[i], R_OK) < 0)
+            return (Finding) {
+                BAD, g_strdup_printf ("[scan] yara=%s cannot be used", host->config->yara),
+                "see genkand's log; mend the rules and restart genkand"
+            };
+    return (Finding) { OK, g_strdup (host->config->yara), NULL };
 }
 
 static Finding
@@ -165,8 +188,8 @@ look_at_groups (GkHost *host)
 static Finding
 look_at_programs (GkHost *host)
 {
-    static const char *const names[] = { "genkan-scan", "genkan-netd", "genkan-build",
-                                         "genkan-guard" };
+    static const char *const names[] = { "genkan-scan", "genkan-scan-deep", "genkan-netd",
+                                         "genkan-build", "genkan-guard" };
 
     for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
         g_autofree char *path = gk_program_path (names[i]);
@@ -188,6 +211,7 @@ static const struct {
     { "images",      look_at_images     },
     { "warm",        look_at_warm       },
     { "scanner",     look_at_clamd      },
+    { "rules",       look_at_rules      },
     { "programs",    look_at_programs   },
     { "disk",        look_at_disk       },
     { "groups",      look_at_groups     },

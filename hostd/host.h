@@ -15,17 +15,18 @@ typedef struct _GkRegistry GkRegistry;
 
 typedef struct {
     char *state_dir, *run_dir, *config_dir; /* absolute */
-    char *instance;    /* a UUID, kept in the state directory: whose domains are ours */
+    char *instance; /* a UUID, kept in the state directory: whose domains are ours */
     guint64 memory_limit; /* of all guests together, bytes */
-    char *boot_id;     /* the kernel's: which boot of the host this is */
+    char *boot_id; /* the kernel's: which boot of the host this is */
     GkConfig *config;
-    GkVmm *vmm;        /* any worker thread */
-    GkBridge *bridge;  /* any worker thread */
+    GkVmm *vmm; /* any worker thread */
+    GkBridge *bridge; /* any worker thread */
     GkRegistry *registry;
     GkReaper *reaper;
     GkPool *pool;
     GkAttester *attester;
     GkScannerConfig scanners;
+    char **rules; /* YARA's, compiled; or NULL */
     GMutex recovering; /* guards `recovered`: see recover.h */
     gboolean recovered;
 } GkHost;

@@ -21,6 +21,7 @@
 #include "hostd/reaper.h"
 #include "hostd/recover.h"
 #include "hostd/registry.h"
+#include "hostd/rules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,6 +110,22 @@ open_boot_id (Daemon *daemon, GError **error)
     return TRUE;
 }
 
+static void
+prepare_scanners (GkHost *host)
+{
+    g_autoptr (GError) error = NULL;
+
+    host->scanners.clamd_socket = host->config->clamd_socket;
+    host->scanners.max_size = host->config->scan_size;
+    host->scanners.signature_days = host->config->signature_days;
+    if (!host->config->yara)
+        return;
+    host->rules = gk_rules_prepare (host->config->yara, host->run_dir, &error);
+    host->scanners.rules = (const char *const *) host->rules;
+    if (error)
+        g_warning ("YARA's rules cannot be used, so that every file is held: %s", error->message);
+}
+
 static gboolean
 open_helpers (Daemon *daemon, GError **error)
 {
@@ -120,7 +137,7 @@ open_helpers (Daemon *daemon, GError **error)
                               .uplink_name = uplink_name,
                               .packets_per_s = host->config->packets_per_s };
 
-    host->scanners.clamd_socket = host->config->clamd_socket;
+    prepare_scanners (host);
     host->vmm = gk_vmm_new (host->config->libvirt_uri);
     host->attester = gk_attester_open (host->state_dir, error);
     if (!host->attester)
@@ -248,6 +265,7 @@ stop (Daemon *daemon)
     g_free (daemon->host.state_dir);
     g_free (daemon->host.run_dir);
     g_free (daemon->host.config_dir);
+    g_strfreev (daemon->host.rules);
 }
 
 static gboolean

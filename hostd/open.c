@@ -4,6 +4,8 @@
 #include "base/escape.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "hostd/api/error.h"
+#include "hostd/share/triage-check.h"
 #include "hostd/transfer.h"
 #include "vmm/agent.h"
 
@@ -171,19 +173,57 @@ watch (GkDisposable *disposable, GkJob *job, guint timeout, Outcome *outcome)
     }
 }
 
+static GkPassed *
+bring_fd (GkOpen *open, GkDisposable *disposable, GkJob *job, int fd, const char *name,
+          GError **error)
+{
+    g_autofree char *escaped = gk_escape (name, -1);
+
+    gk_job_progress (job, 0, "looking into %s", escaped);
+    return gk_airlock_bring (disposable->folder, &open->host->scanners, fd, name,
+                             open->host->config->file_size, gk_job_cancellable (job), error);
+}
+
+static gboolean
+admit (GkDisposable *disposable, GkPassed *passed, GError **error)
+{
+    g_autoptr (GkPassed) owned = passed;
+
+    if (!owned || !gk_record_brought (disposable, owned, error))
+        return FALSE;
+    g_ptr_array_add (disposable->admitted, g_steal_pointer (&owned));
+    return TRUE;
+}
+
+/* The member takes its container's place; that is kept as evidence, and not shown in the guest. */
+static gboolean
+bring_member (GkOpen *open, GkDisposable *disposable, GkJob *job, GError **error)
+{
+    const char *member = open->wish.member;
+    g_autoptr (GkPassed) container = bring_fd (open, disposable, job, open->fd, open->name, error);
+    g_autofree char *name = NULL;
+    gk_autofd int fd = -1;
+
+    if (!container)
+        return FALSE;
+    name = gk_triage_member_name (container->judgement.triage, member);
+    if (!name) {
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_NOT_FOUND,
+                     "there is no member %s in it: 'genkan triage' lists them", member);
+        return FALSE;
+    }
+    if (!gk_record_container (disposable, container, member, error))
+        return FALSE;
+    fd = gk_scan_extract (&open->host->scanners, open->fd, member, gk_job_cancellable (job), error);
+    return fd >= 0 && admit (disposable, bring_fd (open, disposable, job, fd, name, error), error);
+}
+
 static gboolean
 bring (GkOpen *open, GkDisposable *disposable, GkJob *job, GError **error)
 {
-    g_autoptr (GkPassed) passed = NULL;
-    g_autofree char *escaped = gk_escape (open->name, -1);
-
-    gk_job_progress (job, 0, "looking into %s", escaped);
-    passed = gk_airlock_bring (disposable->folder, &open->host->scanners, open->fd, open->name,
-                               open->host->config->file_size, gk_job_cancellable (job), error);
-    if (!passed || !gk_record_brought (disposable, passed, error))
-        return FALSE;
-    g_ptr_array_add (disposable->admitted, g_steal_pointer (&passed));
-    return TRUE;
+    if (open->wish.member)
+        return bring_member (open, disposable, job, error);
+    return admit (disposable, bring_fd (open, disposable, job, open->fd, open->name, error), error);
 }
 
 /* What can still be learnt from the guest when the watching is over. Where the program has ended by

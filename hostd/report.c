@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "hostd/held.h"
 #include "hostd/ledger.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ enum { FORMAT = 1, REPORT_MAX = 256 << 20 };
 /* A report under way: the arrays are members of it. */
 typedef struct {
     JsonObject *report;
-    JsonArray *queries, *flows, *outbound, *left_behind, *limits, *attestations;
+    JsonArray *queries, *flows, *outbound, *refused, *left_behind, *limits, *attestations;
 } Fold;
 
 static void
@@ -56,6 +57,16 @@ fold_brought (Fold *fold, JsonObject *event)
         return;
     copy (event, "file", fold->report, "file");
     copy (event, "triage", fold->report, "triage");
+}
+
+/* The archive or mail that it was a member of. */
+static void
+fold_container (Fold *fold, JsonObject *event)
+{
+    JsonObject *container = json_object_new ();
+
+    copy_all (event, container, (const char *const[]) { "file", "member", "verdict", "why", NULL });
+    json_object_set_object_member (fold->report, "container", container);
 }
 
 static void
@@ -158,7 +169,7 @@ fold_outbound (Fold *fold, JsonObject *event)
 
     copy_all (event, file,
               (const char *const[]) { "name", "size", "sha256", "verdict", "state", "why", "number",
-                                      NULL });
+                                      "vouched", NULL });
     for (guint i = 0; i < json_array_get_length (fold->outbound); i++) {
         JsonObject *before = gk_json_element (fold->outbound, i);
 
@@ -172,6 +183,43 @@ fold_outbound (Fold *fold, JsonObject *event)
         break;
     }
     json_array_add_object_element (fold->outbound, file);
+}
+
+/* What was decided later of a file that was held. */
+static void
+fold_decision (Fold *fold, JsonObject *event, const char *state)
+{
+    for (guint i = 0; i < json_array_get_length (fold->outbound); i++) {
+        JsonObject *file = gk_json_element (fold->outbound, i);
+
+        if (gk_json_int (file, "number", -1) != gk_json_int (event, "number", -2))
+            continue;
+        json_object_set_string_member (file, "state", state);
+        copy (event, "by", file, "decided_by");
+        copy (event, "time", file, "decided");
+        copy (event, "path", file, "path");
+    }
+}
+
+static void
+fold_released (Fold *fold, JsonObject *event)
+{
+    fold_decision (fold, event, "released");
+}
+
+static void
+fold_dropped (Fold *fold, JsonObject *event)
+{
+    fold_decision (fold, event, "dropped");
+}
+
+static void
+fold_refused (Fold *fold, JsonObject *event)
+{
+    JsonObject *refused = json_object_new ();
+
+    copy_all (event, refused, (const char *const[]) { "time", "name", "why", "count", NULL });
+    json_array_add_object_element (fold->refused, refused);
 }
 
 static void
@@ -232,20 +280,24 @@ static const struct {
     const char *event;
     void (*fold) (Fold *fold, JsonObject *event);
 } folds[] = {
-    {"created",      fold_created    },
-    { "brought",     fold_brought    },
-    { "command",     fold_command    },
-    { "attested",    fold_attested   },
-    { "started",     fold_started    },
-    { "limit",       fold_limit      },
-    { "used",        fold_used       },
-    { "query",       fold_query      },
-    { "flow",        fold_flow       },
-    { "outbound",    fold_outbound   },
-    { "left-behind", fold_left_behind},
-    { "screenshot",  fold_screenshot },
-    { "ended",       fold_ended      },
-    { "disposed",    fold_disposed   },
+    {"created",           fold_created    },
+    { "brought",          fold_brought    },
+    { "container",        fold_container  },
+    { "command",          fold_command    },
+    { "attested",         fold_attested   },
+    { "started",          fold_started    },
+    { "limit",            fold_limit      },
+    { "used",             fold_used       },
+    { "query",            fold_query      },
+    { "flow",             fold_flow       },
+    { "outbound",         fold_outbound   },
+    { "outbound-refused", fold_refused    },
+    { "released",         fold_released   },
+    { "dropped",          fold_dropped    },
+    { "left-behind",      fold_left_behind},
+    { "screenshot",       fold_screenshot },
+    { "ended",            fold_ended      },
+    { "disposed",         fold_disposed   },
 };
 
 static void
@@ -266,6 +318,7 @@ begin (Fold *fold)
     fold->queries = json_array_new ();
     fold->flows = json_array_new ();
     fold->outbound = json_array_new ();
+    fold->refused = json_array_new ();
     fold->left_behind = json_array_new ();
     fold->limits = json_array_new ();
     fold->attestations = json_array_new ();
@@ -276,6 +329,7 @@ begin (Fold *fold)
     json_object_set_array_member (network, "flows", fold->flows);
     json_object_set_object_member (fold->report, "network", network);
     json_object_set_array_member (fold->report, "outbound", fold->outbound);
+    json_object_set_array_member (fold->report, "outbound_refused", fold->refused);
     json_object_set_array_member (fold->report, "left_behind", fold->left_behind);
     json_object_set_array_member (fold->report, "limits", fold->limits);
     json_object_set_array_member (fold->report, "attestations", fold->attestations);
@@ -295,7 +349,8 @@ gk_report_build (const char *folder, GError **error)
     JsonObject *ledger;
 
     begin (&fold);
-    if (!gk_ledger_read (folder, fold_event, &fold, &events, &head, error)) {
+    if (!gk_ledger_read (folder, fold_event, &fold, &events, &head, error) ||
+        !gk_held_read_decisions (folder, fold_event, &fold, error)) {
         json_object_unref (fold.report);
         return NULL;
     }

@@ -28,6 +28,7 @@ gk_run_wish_clear (GkRunWish *wish)
     g_clear_pointer (&wish->image, g_free);
     g_clear_pointer (&wish->policy, g_free);
     g_clear_pointer (&wish->name, g_free);
+    g_clear_pointer (&wish->member, g_free);
 }
 
 GkDisposable *

@@ -10,6 +10,7 @@
 typedef struct {
     uid_t owner;
     char *image, *policy, *name;
+    char *member; /* open: of the archive or mail that is given; NULL: that itself */
     gboolean keep;
     guint timeout; /* seconds; 0: the default (open) or none (run) */
 } GkRunWish;
@@ -18,14 +19,14 @@ void gk_run_wish_clear (GkRunWish *wish);
 
 /* Why a run's use ended. */
 typedef enum {
-    GK_RUN_ENDED,       /* the program ended by itself */
-    GK_RUN_TIMEOUT,     /* the time to watch was over */
-    GK_RUN_CANCELLED,   /* the caller, or its connection, ended it */
-    GK_RUN_SHUT_DOWN,   /* the guest is no more */
-    GK_RUN_EXPIRED,     /* its lease is over */
-    GK_RUN_REMOVED,     /* somebody has removed it */
-    GK_RUN_STOPPED,     /* genkand was stopped */
-    GK_RUN_FAILED,      /* genkan could not do it: see the message */
+    GK_RUN_ENDED, /* the program ended by itself */
+    GK_RUN_TIMEOUT, /* the time to watch was over */
+    GK_RUN_CANCELLED, /* the caller, or its connection, ended it */
+    GK_RUN_SHUT_DOWN, /* the guest is no more */
+    GK_RUN_EXPIRED, /* its lease is over */
+    GK_RUN_REMOVED, /* somebody has removed it */
+    GK_RUN_STOPPED, /* genkand was stopped */
+    GK_RUN_FAILED, /* genkan could not do it: see the message */
     GK_RUN_INTERRUPTED, /* genkand was ended in the middle of it */
 } GkRunEnd;
 
@@ -52,7 +53,8 @@ void gk_run_record_end (GkDisposable *disposable, GkRunEnd end, int code, const 
  * gk_run_close:
  * @keep: leave the VM running
  *
- * Ends the use that gk_run_new() began, and disposes of it, unless it is kept. Returns: (transfer full): the report, or %NULL with @error set
+ * Ends the use that gk_run_new() began, and disposes of it, unless it is kept. Returns: (transfer
+ * full): the report, or %NULL with @error set
  */
 JsonObject *gk_run_close (GkDisposable *disposable, gboolean keep, GError **error);
 

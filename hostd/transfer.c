@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 void
 gk_transfer_free (GkTransfer *transfer)
@@ -44,6 +46,21 @@ gk_record_brought (GkDisposable *disposable, const GkPassed *passed, GError **er
     return gk_ledger_append (disposable->ledger, GK_LEDGER_DURABLE, "brought", members, error);
 }
 
+gboolean
+gk_record_container (GkDisposable *disposable, const GkPassed *passed, const char *member,
+                     GError **error)
+{
+    JsonObject *members = json_object_new ();
+
+    json_object_set_object_member (members, "file", describe (passed));
+    json_object_set_string_member (members, "member", member);
+    json_object_set_string_member (members, "verdict",
+                                   gk_verdict_to_string (passed->judgement.verdict));
+    gk_json_set_text (members, "why", passed->judgement.why);
+    json_object_set_object_member (members, "triage", json_object_ref (passed->judgement.triage));
+    return gk_ledger_append (disposable->ledger, GK_LEDGER_DURABLE, "container", members, error);
+}
+
 static JsonObject *
 admit (GkDisposable *disposable, GkPassed *passed, GError **error)
 {
@@ -63,6 +80,63 @@ admit (GkDisposable *disposable, GkPassed *passed, GError **error)
     return result;
 }
 
+enum { TICK_US = 500 * 1000, LISTED_MOST = 10000 };
+
+/* Tells how far the copy has come: its source's own place says so. */
+typedef struct {
+    GkJob *job;
+    int fd;
+    guint64 size;
+    GMutex lock;
+    GCond cond;
+    gboolean done;
+} Gauge;
+
+static gpointer
+read_gauge (gpointer data)
+{
+    Gauge *gauge = data;
+
+    g_mutex_lock (&gauge->lock);
+    while (!gauge->done) {
+        off_t at = lseek (gauge->fd, 0, SEEK_CUR);
+
+        if (at >= 0 && gauge->size > 0)
+            gk_job_progress (gauge->job, (guint) MIN ((guint64) at * 100 / gauge->size, 100),
+                             at < (off_t) gauge->size ? "copying" : "looking into the file");
+        g_cond_wait_until (&gauge->cond, &gauge->lock, g_get_monotonic_time () + TICK_US);
+    }
+    g_mutex_unlock (&gauge->lock);
+    return NULL;
+}
+
+static GkPassed *
+bring (GkJob *job, GkTransfer *transfer, GError **error)
+{
+    GkHost *host = transfer->disposable->host;
+    Gauge gauge = { .job = job, .fd = transfer->fd };
+    GkPassed *passed;
+    GThread *reader;
+    struct stat st;
+
+    if (fstat (transfer->fd, &st) == 0)
+        gauge.size = (guint64) st.st_size;
+    g_mutex_init (&gauge.lock);
+    g_cond_init (&gauge.cond);
+    reader = g_thread_new ("gauge", read_gauge, &gauge);
+    passed =
+        gk_airlock_bring (transfer->disposable->folder, &host->scanners, transfer->fd,
+                          transfer->name, host->config->file_size, gk_job_cancellable (job), error);
+    g_mutex_lock (&gauge.lock);
+    gauge.done = TRUE;
+    g_cond_signal (&gauge.cond);
+    g_mutex_unlock (&gauge.lock);
+    g_thread_join (reader);
+    g_mutex_clear (&gauge.lock);
+    g_cond_clear (&gauge.cond);
+    return passed;
+}
+
 static JsonObject *
 put (GkJob *job, GkTransfer *transfer, GError **error)
 {
@@ -74,9 +148,7 @@ put (GkJob *job, GkTransfer *transfer, GError **error)
     if (!gk_airlock_check_source (transfer->fd, host->config->file_size, error) ||
         !gk_disposable_use (transfer->disposable, error))
         return NULL;
-    passed =
-        gk_airlock_bring (transfer->disposable->folder, &host->scanners, transfer->fd,
-                          transfer->name, host->config->file_size, gk_job_cancellable (job), error);
+    passed = bring (job, transfer, error);
     if (passed && gk_record_brought (transfer->disposable, passed, error))
         result = admit (transfer->disposable, passed, error);
     if (result)
@@ -124,6 +196,16 @@ gk_put_run (GkJob *job, gpointer data, GError **error)
     return result;
 }
 
+static void
+record_refusal (GkTransfer *transfer, GError **error)
+{
+    JsonObject *members = json_object_new ();
+
+    gk_json_set_text (members, "name", transfer->name);
+    gk_json_set_text (members, "why", error && *error ? (*error)->message : "it cannot be taken");
+    gk_disposable_record (transfer->disposable, "outbound-refused", members);
+}
+
 static JsonObject *
 get (GkJob *job, GkTransfer *transfer, GError **error)
 {
@@ -140,6 +222,8 @@ get (GkJob *job, GkTransfer *transfer, GError **error)
                               gk_job_cancellable (job), error);
     if (passed)
         result = release (transfer->disposable, passed, error);
+    else
+        record_refusal (transfer, error);
     g_mutex_unlock (&transfer->disposable->work);
     return result;
 }
@@ -153,6 +237,34 @@ gk_get_run (GkJob *job, gpointer data, GError **error)
     gk_disposable_begin_use (transfer->disposable);
     result = get (job, transfer, error);
     gk_disposable_end_use (transfer->disposable);
+    return result;
+}
+
+JsonObject *
+gk_outbound_list_run (GkJob *job, gpointer data, GError **error)
+{
+    GkDisposable *disposable = data;
+    g_autoptr (GPtrArray) names = NULL;
+    JsonObject *result;
+    JsonArray *files;
+    guint refused = 0;
+
+    if (!gk_disposable_use (disposable, error))
+        return NULL;
+    names = gk_airlock_list (disposable->machine->folder, LISTED_MOST, NULL, &refused, error);
+    g_mutex_unlock (&disposable->work);
+    if (!names)
+        return NULL;
+    files = json_array_new ();
+    /* Those that no caller could name again are as good as refused. */
+    for (guint i = 0; i < names->len; i++)
+        if (g_utf8_validate (names->pdata[i], -1, NULL))
+            json_array_add_string_element (files, names->pdata[i]);
+        else
+            refused++;
+    result = json_object_new ();
+    json_object_set_array_member (result, "files", files);
+    json_object_set_int_member (result, "refused", refused);
     return result;
 }
 

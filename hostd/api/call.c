@@ -62,7 +62,8 @@ gk_call_take_fd (GkCall *call, gint32 handle, GError **error)
 gboolean
 gk_call_read_wish (GkCall *call, GVariant *options, GkRunWish *wish, GError **error)
 {
-    static const char *const known[] = { "image", "policy", "name", "keep", "timeout", "vm", NULL };
+    static const char *const known[] = { "image", "policy", "name", "keep", "timeout", "vm",
+                                         "member", NULL };
     GVariantIter iter;
     const char *key;
     GVariant *value;
@@ -79,6 +80,7 @@ gk_call_read_wish (GkCall *call, GVariant *options, GkRunWish *wish, GError **er
     g_variant_lookup (options, "image", "s", &wish->image);
     g_variant_lookup (options, "policy", "s", &wish->policy);
     g_variant_lookup (options, "name", "s", &wish->name);
+    g_variant_lookup (options, "member", "s", &wish->member);
     g_variant_lookup (options, "keep", "b", &wish->keep);
     g_variant_lookup (options, "timeout", "u", &wish->timeout);
     return TRUE;

@@ -9,6 +9,7 @@
 #include "hostd/command.h"
 #include "hostd/dispose.h"
 #include "hostd/doctor.h"
+#include "hostd/held.h"
 #include "hostd/machine/pool.h"
 #include "hostd/open.h"
 #include "hostd/registry.h"
@@ -186,6 +187,12 @@ call_get (GkCall *call, GError **error)
     return FALSE;
 }
 
+static gboolean
+call_outbound (GkCall *call, GError **error)
+{
+    return reply_vm_job (call, gk_outbound_list_run, error);
+}
+
 static int
 open_artifact (GkCall *call, const char *run, const char *what, GError **error)
 {
@@ -243,6 +250,56 @@ call_fetch (GkCall *call, GError **error)
     g_dbus_method_invocation_return_value_with_unix_fd_list (call->invocation,
                                                              g_variant_new ("(h)", 0), list);
     return TRUE;
+}
+
+static GkHeldWish *
+held_wish (GkCall *call)
+{
+    GkHeldWish *wish = g_new0 (GkHeldWish, 1);
+
+    wish->host = call->host;
+    wish->caller = call->caller->uid;
+    wish->operator= (call->caller->roles & GK_ROLE_OPERATOR) != 0;
+    return wish;
+}
+
+static gboolean
+call_held_list (GkCall *call, GError **error)
+{
+    return gk_reply_job (call, gk_held_list_run, held_wish (call),
+                         (GDestroyNotify) gk_held_wish_free, error);
+}
+
+static gboolean
+decide (GkCall *call, const char *run, GkHeldWish *wish, GError **error)
+{
+    wish->folder = gk_call_find_run (call, run, error);
+    if (wish->folder)
+        return gk_reply_job (call, gk_held_decide_run, wish, (GDestroyNotify) gk_held_wish_free,
+                             error);
+    gk_held_wish_free (wish);
+    return FALSE;
+}
+
+static gboolean
+call_held_release (GkCall *call, GError **error)
+{
+    GkHeldWish *wish = held_wish (call);
+    const char *run;
+
+    g_variant_get (call->parameters, "(&sub)", &run, &wish->number, &wish->zone);
+    return decide (call, run, wish, error);
+}
+
+static gboolean
+call_held_drop (GkCall *call, GError **error)
+{
+    GkHeldWish *wish = held_wish (call);
+    const char *run;
+
+    wish->drop = TRUE;
+    g_variant_get (call->parameters, "(&su)", &run, &wish->number);
+    return decide (call, run, wish, error);
 }
 
 static void
@@ -449,7 +506,11 @@ static const struct {
     { "Remove",      call_remove      },
     { "Put",         call_put         },
     { "Get",         call_get         },
+    { "Outbound",    call_outbound    },
     { "Fetch",       call_fetch       },
+    { "HeldList",    call_held_list   },
+    { "HeldRelease", call_held_release},
+    { "HeldDrop",    call_held_drop   },
     { "List",        call_list        },
     { "Show",        call_show        },
     { "Report",      call_report      },

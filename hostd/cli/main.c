@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 static const GkVerb *const verbs[] = {
-    &gk_verb_open,   &gk_verb_run,    &gk_verb_new,    &gk_verb_ls,  &gk_verb_show,
-    &gk_verb_revert, &gk_verb_rm,     &gk_verb_put,    &gk_verb_get, &gk_verb_triage,
-    &gk_verb_image,  &gk_verb_report, &gk_verb_pool,   &gk_verb_doctor,
+    &gk_verb_open,   &gk_verb_run,   &gk_verb_new,    &gk_verb_ls,   &gk_verb_show,
+    &gk_verb_revert, &gk_verb_rm,    &gk_verb_put,    &gk_verb_get,  &gk_verb_held,
+    &gk_verb_triage, &gk_verb_image, &gk_verb_report, &gk_verb_pool, &gk_verb_doctor,
 };
 
 static void

@@ -12,9 +12,11 @@ run (GkCli *cli, int argc, char **argv, GError **error)
         GK_CLI_WISH_IMAGE (wish),
         GK_CLI_WISH_POLICY (wish),
         GK_CLI_WISH_KEEP (wish),
-        {"timeout", 't', 0, G_OPTION_ARG_INT, &wish.timeout, "Watch for at most S seconds (120)",
+        {"timeout",      't', 0, G_OPTION_ARG_INT, &wish.timeout, "Watch for at most S seconds (120)",
                  "S" },
-        { 0       }
+        { "member",             'm', 0, G_OPTION_ARG_STRING, &wish.member,
+                 "Open that member of an archive or mail ('genkan triage' numbers them)", "N" },
+        { 0}
     };
     g_autofree char *name = NULL, *valid = NULL;
     g_autoptr (JsonObject) report = NULL;

@@ -57,6 +57,16 @@ static const struct {
     { "text",   "text"                           },
     { "empty",  "empty"                          },
     { "other",  "of no known kind"               },
+    { "bzip2",  "a compressed file (bzip2)"      },
+    { "xz",     "a compressed file (xz)"         },
+    { "zstd",   "a compressed file (zstd)"       },
+    { "tar",    "a tar archive"                  },
+    { "iso",    "an image of a disc"             },
+    { "disk",   "an image of a disk"             },
+    { "lha",    "an lha archive"                 },
+    { "mail",   "a mail"                         },
+    { "msg",    "a mail of Outlook's"            },
+    { "link",   "a link or device"               },
 };
 
 static const char *
@@ -207,6 +217,7 @@ put_file (const Page *page, JsonObject *triage)
             what = kinds[i].what;
     fact = g_strdup_printf ("%s, %" G_GINT64_FORMAT " bytes", what, gk_json_int (file, "size", 0));
     put_wrapped (page, 0, "1", name);
+    put_field (page, "member", gk_json_string (triage, "member", NULL));
     put_field (page, "claims to be", gk_json_string (triage, "claims", NULL));
     put_field (page, "is", fact);
     put_field (page, "SHA-256", gk_json_string (file, "sha256", NULL));
@@ -230,6 +241,17 @@ put_link (const Page *page, JsonObject *lnk)
     put_field (page, "says", gk_json_string (lnk, "description", NULL));
     if (!g_str_equal (window, "normal"))
         put_field (page, "window", window);
+}
+
+/* Of all layers that were undone, the last is what is run. */
+static void
+put_decoded (const Page *page, JsonObject *lnk)
+{
+    JsonArray *layers = gk_json_array (lnk, "decoded");
+    guint n = layers ? json_array_get_length (layers) : 0;
+
+    if (n > 0)
+        put_field (page, "that is", gk_json_string (gk_json_element (layers, n - 1), "text", NULL));
 }
 
 static void
@@ -294,6 +316,7 @@ put_triage (const Page *page, JsonObject *triage, guint depth)
         put_file (page, triage);
     if (lnk) {
         put_link (page, lnk);
+        put_decoded (page, lnk);
         put_overlay (page, gk_json_object (lnk, "overlay"));
     }
     for (guint i = 0; indicators && i < json_array_get_length (indicators); i++) {

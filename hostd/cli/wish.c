@@ -17,6 +17,8 @@ gk_cli_wish_pack (const GkCliWish *wish)
         g_variant_dict_insert (&dict, "name", "s", wish->name);
     if (wish->vm)
         g_variant_dict_insert (&dict, "vm", "s", wish->vm);
+    if (wish->member)
+        g_variant_dict_insert (&dict, "member", "s", wish->member);
     if (wish->keep)
         g_variant_dict_insert (&dict, "keep", "b", TRUE);
     if (wish->timeout)
@@ -31,6 +33,7 @@ gk_cli_wish_clear (GkCliWish *wish)
     g_free (wish->policy);
     g_free (wish->name);
     g_free (wish->vm);
+    g_free (wish->member);
 }
 
 gboolean

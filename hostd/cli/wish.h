@@ -5,17 +5,23 @@
 #include <glib.h>
 
 typedef struct {
-    char *image, *policy, *name, *vm;
+    char *image, *policy, *name, *vm, *member;
     gboolean keep;
     int timeout;
 } GkCliWish;
 
 #define GK_CLI_WISH_IMAGE(wish)                                                                    \
-    { "image", 'i', 0, G_OPTION_ARG_STRING, &(wish).image, "Golden image", "NAME[:VERSION]" }
+    {                                                                                              \
+        "image", 'i', 0, G_OPTION_ARG_STRING, &(wish).image, "Golden image", "NAME[:VERSION]"      \
+    }
 #define GK_CLI_WISH_POLICY(wish)                                                                   \
-    { "policy", 'p', 0, G_OPTION_ARG_STRING, &(wish).policy, "Network policy", "NAME" }
+    {                                                                                              \
+        "policy", 'p', 0, G_OPTION_ARG_STRING, &(wish).policy, "Network policy", "NAME"            \
+    }
 #define GK_CLI_WISH_KEEP(wish)                                                                     \
-    { "keep", 'k', 0, G_OPTION_ARG_NONE, &(wish).keep, "Leave the VM running afterwards" }
+    {                                                                                              \
+        "keep", 'k', 0, G_OPTION_ARG_NONE, &(wish).keep, "Leave the VM running afterwards"         \
+    }
 
 /* Returns: (transfer floating): an `a{sv}` */
 GVariant *gk_cli_wish_pack (const GkCliWish *wish);

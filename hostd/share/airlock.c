@@ -14,9 +14,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { TRIES = 1000 };
+enum { TRIES = 1000, FOLDERS_DEEP = 16 };
 
 void
 gk_passed_free (GkPassed *passed)
@@ -270,6 +271,40 @@ link_fit (int fd, int dir, const char *claimed, char **ret_guest_name, GError **
     return failed ? gk_set_errno (error, failed, "cannot give it a name in the guest") : TRUE;
 }
 
+/* The folder of inbound that a relative path of the host's names, made where it is missing: each
+ * name fit for the guest. Inbound is ours alone, so what is there was made by us.
+ *
+ * Returns: a descriptor, or -1 with @error set; @path gets the folder's path, with a `/` at its end
+ */
+static int
+open_folder_of (const char *claimed, int inbound, GString *path, GError **error)
+{
+    g_auto (GStrv) parts = g_strsplit (claimed, "/", -1);
+    guint n = g_strv_length (parts);
+    gk_autofd int dir = dup (inbound);
+
+    if (n > FOLDERS_DEEP + 1) {
+        gk_set_errno (error, ENAMETOOLONG, "folders in folders, deeper than %d", FOLDERS_DEEP);
+        return -1;
+    }
+    for (guint i = 0; dir >= 0 && i + 1 < n; i++) {
+        g_autofree char *name = gk_fit_name (parts[i], 1);
+        int sub;
+
+        if (mkdirat (dir, name, 0755) < 0 && errno != EEXIST) {
+            gk_set_errno (error, errno, "cannot make a folder in the guest");
+            return -1;
+        }
+        sub = gk_open_beneath (dir, name, O_RDONLY | O_DIRECTORY, error);
+        if (sub < 0)
+            return -1;
+        gk_fd_close (dir);
+        dir = sub;
+        g_string_append_printf (path, "%s/", name);
+    }
+    return gk_steal_fd (&dir);
+}
+
 /* What the guest sees is a second copy, not a link to the evidence: guest users must be able to
  * read it (0444), evidence is root's alone (0400), and both are modes of the inode. And whoever
  * breaks out through virtiofsd still does not hold the evidence's inode. */
@@ -278,11 +313,16 @@ admit (const char *share, const GkPassed *passed, char **ret_guest_name, GError 
 {
     g_autofree char *path = g_build_filename (share, "inbound", NULL), *sha256 = NULL;
     gk_autofd int from = open (passed->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    gk_autofd int dir = -1, copy = -1;
+    gk_autofd int inbound = -1, dir = -1, copy = -1;
+    g_autoptr (GString) folder = g_string_new (NULL);
+    g_autofree char *name = NULL;
+    const char *slash = strrchr (passed->name, '/');
 
     if (from < 0)
         return gk_set_errno (error, errno, "cannot open %s", passed->path);
-    dir = gk_open_dir (path, error);
+    inbound = gk_open_dir (path, error);
+    if (inbound >= 0)
+        dir = open_folder_of (passed->name, inbound, folder, error);
     if (dir < 0)
         return FALSE;
     copy = copy_nameless (from, dir, 0444, passed->size, NULL, &sha256, NULL, error);
@@ -293,7 +333,10 @@ admit (const char *share, const GkPassed *passed, char **ret_guest_name, GError 
                      "%s is not what was judged any more: bring the file in again", passed->path);
         return FALSE;
     }
-    return link_fit (copy, dir, passed->name, ret_guest_name, error);
+    if (!link_fit (copy, dir, slash ? slash + 1 : passed->name, &name, error))
+        return FALSE;
+    *ret_guest_name = g_strconcat (folder->str, name, NULL);
+    return TRUE;
 }
 
 gboolean

@@ -11,8 +11,8 @@
 #include "hostd/share/scanner.h"
 
 typedef struct {
-    char *name;    /* as claimed, unescaped: data */
-    char *path;    /* of the evidence copy */
+    char *name; /* as claimed, unescaped: data */
+    char *path; /* of the evidence copy */
     guint64 size;
     char *sha256;
     GkJudgement judgement;
@@ -40,7 +40,8 @@ GkPassed *gk_airlock_bring (const char *folder, const GkScannerConfig *scanners,
  * gk_airlock_admit:
  * @ret_guest_name: (out): the name it got in the guest
  *
- * Shows a brought file in `<share>/inbound/` under its name made fit for the guest (a Windows or
+ * Shows a brought file in `<share>/inbound/`, in folders of its own where its name is a path of at
+ * most 16 (`a/b.txt`), under its name made fit for the guest (a Windows or
  * Linux file name of printable characters, its ending kept; never over an existing one).
  */
 gboolean gk_airlock_admit (const char *share, const GkPassed *passed, char **ret_guest_name,
@@ -56,9 +57,28 @@ gboolean gk_airlock_admit (const char *share, const GkPassed *passed, char **ret
  * judged. G_IO_ERROR_NOT_FOUND where there is none.
  */
 GkPassed *gk_airlock_take (const char *share, const char *folder, const GkScannerConfig *scanners,
-                           const char *name, guint64 max, GCancellable *cancellable, GError **error);
+                           const char *name, guint64 max, GCancellable *cancellable,
+                           GError **error);
 
-/* Returns: (transfer full) (element-type utf8): relative paths of what is in the drop box, at most
- * @most of them and 16 levels deep; @ret_refused (nullable): how many entries were not plain files
- * or past the limits. Names are the guest's: escape them. */
-GPtrArray *gk_airlock_list (const char *share, guint most, guint *ret_refused, GError **error);
+/* One entry of the drop box that is not taken. */
+typedef struct {
+    char *path; /* relative, the guest's: escape it */
+    const char *why; /* a constant */
+} GkRefusal;
+
+void gk_refusal_free (GkRefusal *refusal);
+
+enum { GK_REFUSALS_MOST = 200 };
+
+/**
+ * gk_airlock_list:
+ * @most: of paths
+ * @ret_refusals: (out) (transfer full) (optional) (element-type GkRefusal): what was not taken, at
+ *   most GK_REFUSALS_MOST
+ * @ret_refused: (out) (optional): how many that were in all
+ *
+ * Returns: (transfer full) (element-type utf8): relative paths of what is in the drop box, 16
+ * levels deep. Names are the guest's: escape them.
+ */
+GPtrArray *gk_airlock_list (const char *share, guint most, GPtrArray **ret_refusals,
+                            guint *ret_refused, GError **error);

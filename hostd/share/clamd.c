@@ -7,10 +7,16 @@
 
 #include <gio/gunixfdmessage.h>
 #include <gio/gunixsocketaddress.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 
-enum { REPLY_MAX = 4096, BUSY_RETRY_US = 20 * 1000, VERSION_TIMEOUT_MS = 3000 };
+enum {
+    REPLY_MAX = 4096,
+    BUSY_RETRY_US = 20 * 1000,
+    VERSION_TIMEOUT_MS = 3000,
+    SECONDS_A_DAY = 86400
+};
 
 /* One question to clamd, and the time until which all of it must be over. */
 typedef struct {
@@ -273,4 +279,48 @@ gk_clamd_version (const char *socket, GError **error)
         return NULL;
     }
     return gk_escape (reply, -1);
+}
+
+int
+gk_clamd_signatures_age (const char *version, gint64 now)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const char *date = strrchr (version, '/'), *found;
+    char month[4] = "";
+    int day, hour, minute, second, year;
+    g_autoptr (GDateTime) made = NULL;
+
+    if (!date || sscanf (date + 1, "%*3s %3[A-Za-z] %d %d:%d:%d %d", month, &day, &hour, &minute,
+                         &second, &year) != 6)
+        return -1;
+    found = strlen (month) == 3 ? strstr (months, month) : NULL;
+    if (!found || (found - months) % 3)
+        return -1;
+    made = g_date_time_new_utc (year, (int) (found - months) / 3 + 1, day, hour, minute, second);
+    if (!made)
+        return -1;
+    /* One that claims to be of the future is as good as of now. */
+    return (int) (MAX (now - g_date_time_to_unix (made), 0) / SECONDS_A_DAY);
+}
+
+gboolean
+gk_clamd_check_signatures (const char *socket, guint days, GError **error)
+{
+    g_autofree char *version = gk_clamd_version (socket, error);
+    int age;
+
+    if (!version)
+        return FALSE;
+    age = gk_clamd_signatures_age (version, g_get_real_time () / G_USEC_PER_SEC);
+    if (age >= 0 && age <= (int) days)
+        return TRUE;
+    if (age < 0)
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                     "clamd does not say how old its signatures are (%s): run freshclam, or set "
+                     "[scan] signature-days=0 in genkand.conf",
+                     version);
+    else
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                     "clamd's signatures are %d days old, and may be %u: run freshclam", age, days);
+    return FALSE;
 }

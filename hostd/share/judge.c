@@ -13,13 +13,15 @@ typedef enum {
     OWN_OTHER, /* a finding or a failure */
     OWN_KNOWS, /* clean, by a parser of ours that knows the whole format */
     OWN_CLEAN, /* clean as far as it looked */
-    OWN_BLIND, /* no parser of ours reads this format */
+    OWN_BLIND, /* no parser of ours reads this format; one that could not is OWN_OTHER */
 } Own;
 
-typedef enum { CLAMD_NONE, CLAMD_OK, CLAMD_OTHER } Clamd;
+/* What the scanners of content say together: all that are configured must say OK. */
+typedef enum { CONTENT_NONE, CONTENT_OK, CONTENT_OTHER } Content;
 
 #define NOBODY_VOUCHES                                                                             \
-    "no scanner is configured that can vouch for it: set [scan] clamd-socket in genkand.conf"
+    "no scanner is configured that can vouch for it: set [scan] clamd-socket or yara in "          \
+    "genkand.conf"
 
 /* Kinds that genkan-scan's own parsers know through and through. */
 static const char *const known_kinds[] = { "lnk", "empty", NULL };
@@ -43,25 +45,27 @@ worth_of (JsonObject *triage, GkVerdict verdict)
 
     if (verdict == GK_VERDICT_CLEAN)
         return known && !weighs (triage) ? OWN_KNOWS : OWN_CLEAN;
-    return verdict == GK_VERDICT_UNSCANNABLE && !known ? OWN_BLIND : OWN_OTHER;
+    return verdict == GK_VERDICT_UNSCANNABLE && !known && !gk_json_string (triage, "trouble", NULL)
+               ? OWN_BLIND
+               : OWN_OTHER;
 }
 
 /* All that is ever clean, or has a reason of its own. For the rest the worse verdict stands, and is
  * never vouched for: clamd's OK cannot lift what genkan-scan found or failed at. */
 static const struct {
     Own own;
-    Clamd clamd;
+    Content content;
     GkVerdict verdict;
     gboolean vouched;
     const char *why;
-} rules[] = {
+} rules_of_judging[] = {
   /* clang-format off */
-    { OWN_KNOWS, CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "genkan-scan and clamd found nothing in it" },
-    { OWN_KNOWS, CLAMD_NONE, GK_VERDICT_CLEAN,       TRUE,  "genkan-scan, which knows this whole format, found nothing in it" },
-    { OWN_CLEAN, CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "genkan-scan and clamd found nothing in it" },
-    { OWN_CLEAN, CLAMD_NONE, GK_VERDICT_CLEAN,       FALSE, "genkan-scan found nothing in it; " NOBODY_VOUCHES },
-    { OWN_BLIND, CLAMD_OK,   GK_VERDICT_CLEAN,       TRUE,  "clamd found nothing in it" },
-    { OWN_BLIND, CLAMD_NONE, GK_VERDICT_UNSCANNABLE, FALSE, NOBODY_VOUCHES },
+    { OWN_KNOWS, CONTENT_OK,   GK_VERDICT_CLEAN,       TRUE,  "genkan-scan and the other scanners found nothing in it" },
+    { OWN_KNOWS, CONTENT_NONE, GK_VERDICT_CLEAN,       TRUE,  "genkan-scan, which knows this whole format, found nothing in it" },
+    { OWN_CLEAN, CONTENT_OK,   GK_VERDICT_CLEAN,       TRUE,  "genkan-scan and the other scanners found nothing in it" },
+    { OWN_CLEAN, CONTENT_NONE, GK_VERDICT_CLEAN,       FALSE, "genkan-scan found nothing in it; " NOBODY_VOUCHES },
+    { OWN_BLIND, CONTENT_OK,   GK_VERDICT_CLEAN,       TRUE,  "the scanners of content found nothing in it" },
+    { OWN_BLIND, CONTENT_NONE, GK_VERDICT_UNSCANNABLE, FALSE, NOBODY_VOUCHES },
   /* clang-format on */
 };
 
@@ -81,22 +85,48 @@ why_by_own (JsonObject *triage, GkVerdict verdict)
     return g_strdup_printf ("genkan-scan: %s", shown);
 }
 
+static Content
+content_of (JsonObject *triage, gboolean rules, const GkClamdAnswer *clamd)
+{
+    gboolean tried = gk_json_bool (gk_json_object (triage, "yara"), "complete", FALSE);
+
+    if (!rules && !clamd)
+        return CONTENT_NONE;
+    if ((rules && !tried) || (clamd && clamd->verdict != GK_VERDICT_CLEAN))
+        return CONTENT_OTHER;
+    return CONTENT_OK;
+}
+
+/* A scanner that must have a say and had none. */
+static gboolean
+lacks_rules (JsonObject *triage, gboolean rules)
+{
+    return rules && !gk_json_bool (gk_json_object (triage, "yara"), "complete", FALSE);
+}
+
 void
-gk_judge (JsonObject *triage, const GkClamdAnswer *clamd, GkJudgement *ret)
+gk_judge (JsonObject *triage, gboolean rules, const GkClamdAnswer *clamd, GkJudgement *ret)
 {
     GkVerdict own = GK_VERDICT_ERROR;
-    Clamd said = !clamd ? CLAMD_NONE : clamd->verdict == GK_VERDICT_CLEAN ? CLAMD_OK : CLAMD_OTHER;
+    Content content = content_of (triage, rules, clamd);
 
     gk_verdict_from_string (gk_json_string (triage, "verdict", NULL), &own);
-    for (gsize i = 0; i < G_N_ELEMENTS (rules); i++)
-        if (rules[i].own == worth_of (triage, own) && rules[i].clamd == said) {
-            ret->verdict = rules[i].verdict;
-            ret->vouched = rules[i].vouched;
-            ret->why = g_strdup (rules[i].why);
+    for (gsize i = 0; i < G_N_ELEMENTS (rules_of_judging); i++)
+        if (rules_of_judging[i].own == worth_of (triage, own) &&
+            rules_of_judging[i].content == content) {
+            ret->verdict = rules_of_judging[i].verdict;
+            ret->vouched = rules_of_judging[i].vouched;
+            ret->why = g_strdup (rules_of_judging[i].why);
             return;
         }
-    ret->verdict = clamd ? gk_verdict_worse (own, clamd->verdict) : own;
     ret->vouched = FALSE;
-    ret->why = clamd && clamd->verdict > own ? g_strdup_printf ("clamd: %s", clamd->what)
-                                             : why_by_own (triage, own);
+    ret->verdict = clamd ? gk_verdict_worse (own, clamd->verdict) : own;
+    if (lacks_rules (triage, rules))
+        ret->verdict = gk_verdict_worse (ret->verdict, GK_VERDICT_ERROR);
+    if (clamd && clamd->verdict > own && clamd->verdict == ret->verdict)
+        ret->why = g_strdup_printf ("clamd: %s", clamd->what);
+    else if (ret->verdict > own)
+        ret->why = g_strdup ("YARA's rules are configured, and were not tried on all of it");
+    else
+        ret->why = why_by_own (triage, own);
 }

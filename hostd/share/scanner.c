@@ -13,12 +13,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum {
     DEFAULT_TIMEOUT_MS = 30 * 1000,
     DEFAULT_MAX_SIZE = 256 << 20,
-    OUTPUT_MAX = 8 << 20,
+    OUTPUT_MAX = 16 << 20,
+    MEMBER_MAX = 512 << 20,
     NAME_MAX_GIVEN = 4096,
 };
 
@@ -163,27 +165,45 @@ name_argument (const char *name)
     return g_strdup (valid + skip);
 }
 
-static GBytes *
-run_scan (const GkScannerConfig *config, int fd, const char *name, GCancellable *cancellable,
-          GError **error)
+/* A program's path and arguments; all strings are the array's. */
+static GPtrArray *
+command (const GkScannerConfig *config, gboolean deep, const char *name)
 {
-    static const char *const environment[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL };
-    g_autofree char *installed = config->program ? NULL : gk_program_path ("genkan-scan");
-    g_autofree char *size = g_strdup_printf ("%" G_GUINT64_FORMAT, max_size_of (config));
-    g_autofree char *given = name ? name_argument (name) : NULL;
-    const char *argv[] = { config->program ? config->program : installed,
-                           "--max-size",
-                           size,
-                           given ? "--name" : NULL,
-                           given,
-                           NULL };
-    GkSpawn spec = { .argv = argv,
-                     .envp = environment,
+    GPtrArray *argv = g_ptr_array_new_with_free_func (g_free);
+    const char *given = deep ? config->deep_program : config->program;
+
+    g_ptr_array_add (argv, given ? g_strdup (given)
+                                 : gk_program_path (deep ? "genkan-scan-deep" : "genkan-scan"));
+    g_ptr_array_add (argv, g_strdup ("--max-size"));
+    g_ptr_array_add (argv, g_strdup_printf ("%" G_GUINT64_FORMAT, max_size_of (config)));
+    if (config->in_namespaces)
+        g_ptr_array_add (argv, g_strdup ("--in-namespaces"));
+    if (name) {
+        g_ptr_array_add (argv, g_strdup ("--name"));
+        g_ptr_array_add (argv, name_argument (name));
+    }
+    for (gsize i = 0; deep && config->rules && config->rules[i]; i++) {
+        g_ptr_array_add (argv, g_strdup ("--rules"));
+        g_ptr_array_add (argv, g_strdup (config->rules[i]));
+    }
+    return argv;
+}
+
+static const char *const environment[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL };
+
+static GBytes *
+run_scan (const GkScannerConfig *config, gboolean deep, int fd, const char *name,
+          GCancellable *cancellable, GError **error)
+{
+    g_autoptr (GPtrArray) argv = command (config, deep, name);
+    GkSpawn spec = { .envp = environment,
                      .input = fd,
                      .timeout_ms = timeout_of (config),
                      .max_output = OUTPUT_MAX };
     GBytes *output = NULL;
 
+    g_ptr_array_add (argv, NULL);
+    spec.argv = (const char *const *) argv->pdata;
     if (lseek (fd, 0, SEEK_SET) < 0) {
         gk_set_errno (error, errno, "cannot read the file");
         return NULL;
@@ -213,12 +233,26 @@ set_fatal (GError **error, GError *cause)
 }
 
 static JsonObject *
+scan_by (const GkScannerConfig *config, gboolean deep, int fd, const Facts *facts,
+         GCancellable *cancellable, GError **error)
+{
+    g_autoptr (GBytes) output = run_scan (config, deep, fd, facts->name, cancellable, error);
+
+    return output ? read_triage (output, facts, error) : NULL;
+}
+
+/* The light program first, and the deep one where that says so. Rules want the deep one always. */
+static JsonObject *
 scan (const GkScannerConfig *config, int fd, const Facts *facts, GCancellable *cancellable,
       GError **error)
 {
-    g_autoptr (GBytes) output = run_scan (config, fd, facts->name, cancellable, error);
+    gboolean rules = config->rules && config->rules[0];
+    g_autoptr (JsonObject) light =
+        rules ? NULL : scan_by (config, FALSE, fd, facts, cancellable, error);
 
-    return output ? read_triage (output, facts, error) : NULL;
+    if (light && !gk_json_bool (light, "deferred", FALSE))
+        return g_steal_pointer (&light);
+    return light || rules ? scan_by (config, TRUE, fd, facts, cancellable, error) : NULL;
 }
 
 static gboolean
@@ -271,6 +305,53 @@ gk_scan_triage (const GkScannerConfig *config, int fd, const char *name, GCancel
     return triage_of (config, fd, &facts, cancellable, error);
 }
 
+/* --- a member --------------------------------------------------------------------------------- */
+
+static gboolean
+write_member (const void *bytes, gsize size, gpointer data)
+{
+    return gk_fd_write_all (*(int *) data, bytes, size, NULL);
+}
+
+static gboolean
+seal (int fd, GError **error)
+{
+    if (fcntl (fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0 &&
+        lseek (fd, 0, SEEK_SET) == 0)
+        return TRUE;
+    return gk_set_errno (error, errno, "cannot seal a file in memory");
+}
+
+int
+gk_scan_extract (const GkScannerConfig *config, int fd, const char *member,
+                 GCancellable *cancellable, GError **error)
+{
+    const GkScannerConfig without_rules = { .deep_program = config->deep_program,
+                                            .max_size = config->max_size };
+    g_autoptr (GPtrArray) argv = command (&without_rules, TRUE, NULL);
+    gk_autofd int to = memfd_create ("genkan-member", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    GkSpawn spec = { .envp = environment,
+                     .input = fd,
+                     .timeout_ms = timeout_of (config),
+                     .max_output = MEMBER_MAX,
+                     .on_output = write_member,
+                     .data = &to };
+
+    g_ptr_array_add (argv, g_strdup ("--member"));
+    g_ptr_array_add (argv, g_strdup (member));
+    g_ptr_array_add (argv, NULL);
+    spec.argv = (const char *const *) argv->pdata;
+    if (to < 0 || lseek (fd, 0, SEEK_SET) < 0) {
+        gk_set_errno (error, errno, "cannot unpack the member");
+        return -1;
+    }
+    if (!gk_spawn (&spec, cancellable, NULL, NULL, NULL, error)) {
+        g_prefix_error (error, "cannot take member %s out: ", member);
+        return -1;
+    }
+    return seal (to, error) ? gk_steal_fd (&to) : -1;
+}
+
 /* The triage tells what was decided, and clamd's part in it, to whoever reads only that. */
 static void
 record (GkJudgement *judgement, const GkClamdAnswer *answer)
@@ -289,6 +370,19 @@ record (GkJudgement *judgement, const GkClamdAnswer *answer)
         add_indicator (triage, "clamd", answer->verdict, answer->what);
 }
 
+/* An OK by old signatures is none. What is found, is found all the same. */
+static void
+check_age (const GkScannerConfig *config, GkClamdAnswer *answer)
+{
+    g_autoptr (GError) error = NULL;
+
+    if (!config->clamd_socket || !config->signature_days || answer->verdict != GK_VERDICT_CLEAN ||
+        gk_clamd_check_signatures (config->clamd_socket, config->signature_days, &error))
+        return;
+    gk_clamd_answer_clear (answer);
+    *answer = (GkClamdAnswer) { GK_VERDICT_ERROR, g_strdup (error->message) };
+}
+
 /* Both scanners' part in @ret, whose triage is set. */
 static gboolean
 ask_clamd (const GkScannerConfig *config, int fd, GCancellable *cancellable, GkJudgement *ret,
@@ -299,7 +393,9 @@ ask_clamd (const GkScannerConfig *config, int fd, GCancellable *cancellable, GkJ
     if (config->clamd_socket &&
         !gk_clamd_scan (config->clamd_socket, fd, timeout_of (config), cancellable, &answer, error))
         return FALSE;
-    gk_judge (ret->triage, config->clamd_socket ? &answer : NULL, ret);
+    check_age (config, &answer);
+    gk_judge (ret->triage, config->rules && config->rules[0], config->clamd_socket ? &answer : NULL,
+              ret);
     record (ret, config->clamd_socket ? &answer : NULL);
     return TRUE;
 }

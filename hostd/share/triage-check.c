@@ -248,3 +248,27 @@ gk_triage_check (JsonObject *triage, GError **error)
     }
     return TRUE;
 }
+
+char *
+gk_triage_member_name (JsonObject *triage, const char *number)
+{
+    JsonArray *members = gk_json_array (triage, "members");
+
+    for (guint i = 0; members && i < json_array_get_length (members); i++) {
+        JsonObject *member = gk_json_element (members, i);
+        const char *own = gk_json_string (member, "member", "");
+        const char *name = gk_json_string (gk_json_object (member, "file"), "name", "member");
+        char *found;
+
+        if (g_str_equal (own, number)) {
+            const char *slash = strrchr (name, '/');
+
+            name = slash ? slash + 1 : name;
+            return g_strdup (*name ? name : "member");
+        }
+        found = gk_triage_member_name (member, number);
+        if (found)
+            return found;
+    }
+    return NULL;
+}

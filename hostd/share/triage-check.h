@@ -13,3 +13,7 @@
  * in depth, number and length. G_IO_ERROR_INVALID_DATA otherwise.
  */
 gboolean gk_triage_check (JsonObject *triage, GError **error);
+
+/* Returns: (transfer full): the last part of the name of the member @number (`2`, `2.1`) of a
+ * checked triage; %NULL: there is none */
+char *gk_triage_member_name (JsonObject *triage, const char *number);

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The main job: a suspicious attachment opened in a disposable VM, on real parts."""
+import hashlib
 import json
 import os
+import sys
 import tempfile
 import unittest
 
 import tap
-from host import SAMPLE, Host, Uplink
+from host import SAMPLE, SOURCE, Host, Uplink
+
+sys.path.insert(0, os.path.join(SOURCE, "tests/share"))
+import make_container  # noqa: E402
 
 SAMPLE_NAME = "updates.genkan-sample.example"
 
@@ -88,6 +93,22 @@ class Open(unittest.TestCase):
         code, out, _ = self.host.genkan("report", self.run_id)
         self.assertEqual(code, 0)
         self.assertIn(SAMPLE_NAME, out)
+
+    def test_9_one_member_of_a_mail_is_opened(self):
+        """the mail is evidence, the member goes into the guest, and the report says which is which"""
+        with open(SAMPLE, "rb") as sample:
+            data = sample.read()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "order.eml")
+            with open(path, "wb") as file:
+                file.write(make_container.mail({"order.zip": make_container.zipped({"order.pdf.lnk": data})}).as_bytes())
+            self.assertEqual(self.host.genkan("open", "--member", "7", path)[0], 5)
+            report = self.host.json("open", "--timeout", "5", "--member", "2.1", path, timeout=1000)
+        self.assertEqual((report["file"]["name"], report["file"]["sha256"]),
+                         ("order.pdf.lnk", hashlib.sha256(data).hexdigest()))
+        self.assertEqual((report["container"]["file"]["name"], report["container"]["member"], report["container"]["verdict"]),
+                         ("order.eml", "2.1", "malicious"))
+        self.assertEqual(report["triage"]["verdict"], "malicious")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
     GkSpecimen specimen = {
         .name = "invoice.pdf.lnk", .head = data, .head_size = size, .size = size, .sha256 = ""
     };
-    g_autoptr (JsonObject) triage = gk_triage (&specimen);
+    const GkTriageOptions options = { 0 };
+    g_autoptr (JsonObject) triage = gk_triage (&specimen, &options);
     g_autofree char *text = gk_json_text (triage, FALSE);
     JsonObject *lnk = gk_json_object (triage, "lnk");
     gboolean damaged = lnk && json_array_get_length (gk_json_array (lnk, "damage")) > 0;

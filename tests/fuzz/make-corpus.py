@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""make-corpus.py FOLDER: the shortcuts that fuzzing starts from: one of each structure, each small.
+"""make-corpus.py FOLDER: the shortcuts, mails, archives and answers that fuzzing starts from: one of each structure, each small.
 
 What a fuzzer found is put beside them by hand, under a name that says what it was.
 """
@@ -7,6 +7,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../share"))
+import make_container as c  # noqa: E402
 import make_lnk as m  # noqa: E402
 
 CMD = r"C:\Windows\System32\cmd.exe"
@@ -32,7 +33,39 @@ CORPUS = {
     "overlay": m.link(overlay=b"MZ\0\0"),
 }
 
+TINY = {"a.lnk": m.link(arguments="-a"), "b.txt": b"text"}
+ANSWER = (b'{"file":{"name":"a","size":1,"sha256":null},"kind":"zip","verdict":"clean","indicators":[{"id":"a","severity":"low",'
+          b'"detail":"x"}],"yara":{"rules":1,"complete":true},"members":[{"member":"1","file":{"name":"b/c","size":0,"sha256":null},'
+          b'"kind":"link","verdict":"clean","indicators":[]}]}')
+OTHERS = {
+    "mail": {
+        "plain.eml": c.mail(TINY).as_bytes(),
+        "quoted.eml": c.mail(TINY, cte="quoted-printable").as_bytes(),
+        "nested.eml": c.mail({"": c.mail({"a.txt": b"x"})}).as_bytes(),
+        "names.eml": b"From: a@b\r\nTo: c@d\r\nContent-Type: a/b; name*0*=utf-8''%C3; name*1*=%BC\r\nContent-Disposition: x; "
+                     b"filename=\"=?utf-8?Q?=FC?= =?x?B?QUI=?=\"\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD",
+        "outlook.msg": c.outlook({"a.txt": b"x"}),
+        "overlay.lnk": m.link(overlay=b"<script>MZ%PDF-%%EOFPK\3\4"),
+        "tricks.lnk": m.link(arguments="set a=x&&%a:~0,1%^b'c'+'d'[char]65 -enc QQBCAEMARABFAEYARwBIAEkASgA="),
+    },
+    "archive": {
+        "zip.zip": c.zipped(TINY), "tar.tar": c.tarred({"a": b"x", "l": "/etc"}), "gzip.gz": c.tarred({"a": b"x"}, "w:gz"),
+        "rar.rar": c.rar(TINY), "7z.7z": c.by_bsdtar({"a": b"x"}, "--format=7zip"),
+        "encrypted.zip": c.by_bsdtar({"a": b"x"}, "--format=zip", "--options", "zip:encryption=traditional", "--passphrase", "x"),
+    },
+    "answer": {"triage.json": ANSWER, "ok": b"fd[10]: OK", "found": b"fd[10]: Some.Name FOUND"},
+}
+
+
+def write(folder, name, data):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as out:
+        out.write(data)
+
+
 if __name__ == "__main__":
     for name, data in CORPUS.items():
-        with open(os.path.join(sys.argv[1], name + ".lnk"), "wb") as out:
-            out.write(data)
+        write(os.path.join(sys.argv[1], "lnk"), name + ".lnk", data)
+    for kind, files in OTHERS.items():
+        for name, data in files.items():
+            write(os.path.join(sys.argv[1], kind), name, data)

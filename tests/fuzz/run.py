@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""run.py PROGRAM CORPUS [RUNS]: a million runs of a libFuzzer target, from the corpus of the tree.
+"""run.py PROGRAM CORPUS RUNS: so many runs of a libFuzzer target, from the corpus of the tree.
 
-The seed is new each time, and told; what is found lies where the last lines say, and belongs into
+GENKAN_FUZZ_RUNS sets another number. The seed is new each time, and told; what is found lies where the last lines say, and belongs into
 the corpus once it is mended.
 """
 import os
@@ -13,7 +13,7 @@ import unittest
 import tap
 
 PROGRAM, CORPUS = sys.argv[1:3]
-RUNS = int(sys.argv[3]) if len(sys.argv) > 3 else 1_000_000
+RUNS = int(os.environ.get("GENKAN_FUZZ_RUNS") or sys.argv[3])
 # Small quarantine and short stacks: half the memory, a quarter more speed.
 ENVIRONMENT = dict(os.environ, LC_ALL="C.UTF-8", ASAN_OPTIONS="malloc_context_size=3:quarantine_size_mb=32")
 

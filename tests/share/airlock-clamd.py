@@ -8,7 +8,8 @@ import time
 
 import tap
 from airlock_case import AirlockCase
-from clamd import BAD, FAIL_CLOSED, Clamd
+from clamd import BAD, EICAR, FAIL_CLOSED, Clamd
+from make_container import mail, zipped
 
 
 def archive(data, flags=0):
@@ -150,6 +151,38 @@ class ClamdSetUpWrong(AirlockCase):
         self.assertEqual((answer["verdict"], answer["vouched"]), ("error", False))
         self.assertIn("no answer from clamd", answer["why"])
         self.assertIn("no answer from clamd", self.fail_with("connection-refused", "clamd-version"))
+
+
+class Eicar(AirlockCase):
+    def setUp(self):
+        super().setUp()
+        self.real_scanners()
+
+    def test_is_found_wherever_it_lies(self):
+        """clamd with one signature: EICAR is malicious in a file, in a ZIP and in a mail"""
+        clamd = Clamd(bad=EICAR)
+        self.addCleanup(clamd.remove)
+        self.environment["CLAMD"] = clamd.socket
+        self.environment["TIMEOUT_MS"] = "20000"
+        for what, data in (("a file", EICAR), ("a zip", zipped({"eicar.com": EICAR})),
+                           ("a mail", mail({"eicar.com": EICAR}).as_bytes()),
+                           ("a zip in a mail", mail({"a.zip": zipped({"eicar.com": EICAR})}).as_bytes())):
+            with self.subTest(what):
+                self.assertEqual(self.succeed("judge", "attachment", data=data)["verdict"], "malicious")
+                self.assertEqual(self.succeed("judge", "attachment", data=data.replace(b"EICAR", b"elder")
+                                              if what == "a file" else b"nothing")["verdict"], "clean")
+
+    def test_a_frozen_clamd_is_an_error_in_time(self):
+        """clamd: stopped in the middle (SIGSTOP), it is not clean, within the time limit"""
+        clamd = Clamd()
+        self.addCleanup(clamd.remove)
+        self.environment["CLAMD"] = clamd.socket
+        self.environment["TIMEOUT_MS"] = "1500"
+        clamd.freeze()
+        begun = time.monotonic()
+        answer = self.succeed("judge", "a.txt", data=b"harmless")
+        self.assertEqual((answer["verdict"], answer["vouched"]), ("error", False))
+        self.assertLess(time.monotonic() - begun, 5)
 
 
 class SocketsThatLookLikeIt(AirlockCase):

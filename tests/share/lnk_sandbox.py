@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """genkan-scan's walls: what a taken-over parser would try is refused or its death."""
+import json
 import os
 import signal
 import subprocess
@@ -78,6 +79,12 @@ class Scan(unittest.TestCase):
         both = {"descriptors", "user", "privileges", "limits", "seccomp", "landlock"}
         self.assertLessEqual(both | {"namespaces"}, set(run_scan(b"x")["sandbox"]))
         self.assertLessEqual(both, set(run_scan(b"x", user=NOBODY)["sandbox"]))
+
+    def test_believes_no_one_who_says_that_the_network_is_left(self):
+        done, _ = start([SCAN, "--in-namespaces"], b"x")
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        done, _ = start(["unshare", "--net", SCAN, "--in-namespaces"], b"x")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["kind"]), (0, "text"))
 
     def test_ends_where_a_descriptor_is_missing(self):
         done = subprocess.run([SCAN], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

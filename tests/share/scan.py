@@ -21,6 +21,7 @@ def for_everyone(program):
 
 
 SCAN = for_everyone("hostd/share/scan/genkan-scan")
+SCAN_DEEP = for_everyone("hostd/share/scan/genkan-scan-deep")
 
 
 def start(argv, data, user=None):
@@ -34,9 +35,9 @@ def start(argv, data, user=None):
         return done, given.read()
 
 
-def run_scan(data, *options, user=None):
+def run_scan(data, *options, user=None, program=SCAN):
     """The triage of @data: exit code 0 and one line of JSON, or an AssertionError."""
-    done, _ = start([SCAN, *options], data, user)
+    done, _ = start([program, *options], data, user)
     assert done.returncode == 0, f"genkan-scan ended with {done.returncode}: {done.stderr!r}"
     text = done.stdout.decode()
     assert text.count("\n") == 1 and text.endswith("\n"), "not one line"

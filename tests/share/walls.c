@@ -217,7 +217,7 @@ main (int argc, char **argv)
     if (argc != 3)
         return USAGE;
     prepare ();
-    if (!gk_sandbox_enter (read_walls (argv[1]), &held, &error)) {
+    if (!gk_sandbox_enter (FALSE, read_walls (argv[1]), &held, &error)) {
         dprintf (2, "%s\n", error->message);
         return NO_WALLS;
     }

@@ -133,7 +133,7 @@ test_text_loses_nothing (void)
         { "\x3d\xd8",                 2, TRUE,  "\\u{d83d}",          FALSE, TRUE },
         { "\x00\xde\x3d\xd8",         4, TRUE,  "\\u{de00}\\u{d83d}", FALSE, TRUE },
         { "\x3d\xd8\x3d\xd8\x00\xde", 6, TRUE,  "\\u{d83d}😀",      FALSE, TRUE },
-        { "\x80\x81\xe9z",            4, FALSE, "€\xc2\x81éz",       FALSE, FALSE},
+        { "\x80\x81\xe9z",            4, FALSE, "€\xc2\x81éz",     FALSE, FALSE},
         { "",                         0, TRUE,  "",                   FALSE, FALSE},
     };
     g_autoptr (GStringChunk) chunk = g_string_chunk_new (64);
@@ -242,7 +242,8 @@ verdict_of (const guint8 *data, gsize size, gsize file_size)
     GkSpecimen specimen = {
         .name = "x.lnk", .head = data, .head_size = size, .size = file_size, .sha256 = ""
     };
-    g_autoptr (JsonObject) triage = gk_triage (&specimen);
+    static const GkTriageOptions options = { 0 };
+    g_autoptr (JsonObject) triage = gk_triage (&specimen, &options);
     g_autofree char *text = gk_json_text (triage, FALSE);
     g_autoptr (GError) error = NULL;
     g_autoptr (JsonObject) again = gk_json_parse (text, strlen (text), G_MAXSIZE, &error);

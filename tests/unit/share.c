@@ -220,7 +220,7 @@ test_judgements (void)
 
         json_object_set_string_member (triage, "kind", judgements[i].kind);
         json_object_set_string_member (triage, "verdict", gk_verdict_to_string (judgements[i].own));
-        gk_judge (triage, judgements[i].clamd == NO_CLAMD ? NULL : &clamd, &judgement);
+        gk_judge (triage, FALSE, judgements[i].clamd == NO_CLAMD ? NULL : &clamd, &judgement);
         g_test_message ("row %" G_GSIZE_FORMAT ": %s", i, judgement.why);
         g_assert_cmpint (judgement.verdict, ==, judgements[i].verdict);
         g_assert_cmpint (judgement.vouched, ==, judgements[i].vouched);
@@ -251,8 +251,8 @@ test_judgement_with_a_doubt (void)
         GkClamdAnswer ok = { GK_VERDICT_CLEAN, NULL };
         g_auto (GkJudgement) alone = { 0 }, with_clamd = { 0 };
 
-        gk_judge (triage, NULL, &alone);
-        gk_judge (triage, &ok, &with_clamd);
+        gk_judge (triage, FALSE, NULL, &alone);
+        gk_judge (triage, FALSE, &ok, &with_clamd);
         g_assert_cmpint (alone.vouched, ==, cases[i].alone);
         g_assert_cmpint (with_clamd.vouched, ==, cases[i].with_clamd);
     }
@@ -268,9 +268,9 @@ test_judgement_tells_why (void)
     json_object_set_string_member (triage, "kind", "lnk");
     json_object_set_string_member (triage, "verdict", "suspicious");
     json_object_set_string_member (triage, "why", "padded\x1b[2J");
-    gk_judge (triage, NULL, &by_own);
+    gk_judge (triage, FALSE, NULL, &by_own);
     g_assert_cmpstr (by_own.why, ==, "genkan-scan: padded\\x1b[2J");
-    gk_judge (triage, &clamd, &by_clamd);
+    gk_judge (triage, FALSE, &clamd, &by_clamd);
     g_assert_cmpstr (by_clamd.why, ==, "clamd: Some.Name");
 }
 
@@ -513,6 +513,63 @@ test_triage_depth (void)
     }
 }
 
+static void
+test_signatures_age (void)
+{
+    static const struct {
+        const char *version;
+        int age;
+    } cases[] = {
+        {"ClamAV 1.4.6/27479/Mon Dec  2 09:43:45 2024",  0 },
+        { "ClamAV 1.4.6/27470/Sun Nov 24 10:00:00 2024", 8 },
+        { "ClamAV 1.4.6/27999/Mon Dec  1 00:00:00 2025", 0 }, /* of the future */
+        { "ClamAV 1.4.6",                                -1},
+        { "ClamAV 1.4.6/27479/Mon Xyz  2 09:43:45 2024", -1},
+        { "ClamAV 1.4.6/27479/Mon Dec 99 09:43:45 2024", -1},
+        { "ClamAV 1.4.6/27479/",                         -1},
+        { "",                                            -1},
+    };
+    g_autoptr (GDateTime) now = g_date_time_new_utc (2024, 12, 2, 12, 0, 0);
+
+    for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+        g_assert_cmpint (gk_clamd_signatures_age (cases[i].version, g_date_time_to_unix (now)), ==,
+                         cases[i].age);
+}
+
+/* Rules that are configured must have been tried on all of the file, whatever else says OK. */
+static void
+test_judgement_with_rules (void)
+{
+    static const struct {
+        const char *triage;
+        GkVerdict verdict;
+        gboolean vouched;
+    } cases[] = {
+        {"{\"kind\":\"pdf\",\"verdict\":\"unscannable\",\"yara\":{\"complete\":true}}",
+         GK_VERDICT_CLEAN,                                                                                        TRUE },
+        { "{\"kind\":\"pdf\",\"verdict\":\"unscannable\",\"yara\":{\"complete\":false}}",
+         GK_VERDICT_ERROR,                                                                                        FALSE},
+        { "{\"kind\":\"lnk\",\"verdict\":\"clean\"}",                                     GK_VERDICT_ERROR,       FALSE},
+        { "{\"kind\":\"zip\",\"verdict\":\"unscannable\",\"trouble\":\"encrypted\","
+          "\"yara\":{\"complete\":true}}",                                       GK_VERDICT_UNSCANNABLE, FALSE},
+        { "{\"kind\":\"pdf\",\"verdict\":\"suspicious\",\"yara\":{\"complete\":true}}",
+         GK_VERDICT_SUSPICIOUS,                                                                                   FALSE},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+        const char *text = cases[i].triage;
+        g_autoptr (JsonObject) triage = gk_json_parse (text, strlen (text), 1000, NULL);
+        GkClamdAnswer ok = { GK_VERDICT_CLEAN, NULL };
+        g_auto (GkJudgement) alone = { 0 }, with_clamd = { 0 };
+
+        gk_judge (triage, TRUE, NULL, &alone);
+        gk_judge (triage, TRUE, &ok, &with_clamd);
+        g_assert_cmpint (alone.verdict, ==, cases[i].verdict);
+        g_assert_cmpint (alone.vouched, ==, cases[i].vouched);
+        g_assert_cmpint (with_clamd.verdict, ==, cases[i].verdict);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -528,5 +585,7 @@ main (int argc, char **argv)
     g_test_add_func ("/triage/shape-is-checked", test_triage_shape);
     g_test_add_func ("/triage/bounds-are-kept", test_triage_bounds);
     g_test_add_func ("/triage/depth-is-bounded", test_triage_depth);
+    g_test_add_func ("/clamd/signatures/tell-their-age", test_signatures_age);
+    g_test_add_func ("/judge/rules-that-are-configured-are-required", test_judgement_with_rules);
     return g_test_run ();
 }

@@ -2,6 +2,7 @@
 /* Arguments: what a shortcut tells a program to do, and how it keeps that from being read. */
 #include "hostd/share/scan/checks.h"
 
+#include "hostd/share/scan/decode.h"
 #include "hostd/share/scan/programs.h"
 #include "hostd/share/scan/remote.h"
 #include "hostd/share/scan/text.h"
@@ -338,6 +339,24 @@ check_encoded_command (const GkLook *look)
     }
 }
 
+/* What comes out when the tricks are undone counts as if it stood there. */
+static void
+check_layers (const GkLook *look)
+{
+    g_autoptr (GPtrArray) layers = gk_decode_command (look->arguments);
+
+    for (guint i = 0; i < layers->len; i++) {
+        const GkDecoded *layer = layers->pdata[i];
+        g_autofree char *folded = fold (layer->text);
+        const char *other = gk_program_in_text (folded);
+
+        check_folded (look, folded);
+        if (look->builtin && other && !g_str_has_prefix (look->program, other))
+            gk_findings_add (look->findings, GK_ARGUMENTS_RUN_BUILTIN, "%s runs %s (%s)",
+                             look->program, other, layer->how);
+    }
+}
+
 void
 gk_check_arguments (const GkLook *look)
 {
@@ -352,6 +371,7 @@ gk_check_arguments (const GkLook *look)
     check_obfuscation (look);
     check_folded (look, folded);
     check_encoded_command (look);
+    check_layers (look);
     other = gk_program_in_text (folded);
     if (look->builtin && other && !g_str_has_prefix (look->program, other))
         gk_findings_add (look->findings, GK_ARGUMENTS_RUN_BUILTIN, "%s runs %s", look->program,

@@ -135,6 +135,23 @@ const GkIndicator gk_indicators[GK_N_INDICATORS] = {
         "the network address in it is one of a virtual machine's", NULL },
     [GK_WITHOUT_TIMES] = { "without-times", LOW,
         "it carries no times of its target, as shortcuts made by tools do", NULL },
+
+    [GK_SHORTCUT_INSIDE] = { "shortcut-inside", LOW,
+        "there is a shortcut in it: harmless ones mostly stay where they were made", "ATT&CK T1566.001" },
+    [GK_CONTAINER_DAMAGED] = { "container-damaged", LOW,
+        "not all of what is packed in it can be read", NULL },
+    [GK_CONTAINER_OVER_LIMIT] = { "container-over-limit", LOW,
+        "what is packed in it is more than is unpacked here", NULL },
+    [GK_CONTAINER_ENCRYPTED] = { "container-encrypted", LOW,
+        "something in it is encrypted, so that nobody can look at it", "ATT&CK T1027.013" },
+    [GK_RULE_CRITICAL] = { "rule-critical", CRITICAL,
+        "a YARA rule for what does harm matches", NULL },
+    [GK_RULE_HIGH] = { "rule-high", HIGH,
+        "a YARA rule matches", NULL },
+    [GK_RULE_MEDIUM] = { "rule-medium", MEDIUM,
+        "a YARA rule for what is odd matches", NULL },
+    [GK_RULE_LOW] = { "rule-low", LOW,
+        "a YARA rule for what is worth knowing matches", NULL },
 };
 /* clang-format on */
 

@@ -17,7 +17,12 @@
 
 #include <json-glib/json-glib.h>
 
-typedef enum { GK_SEVERITY_LOW, GK_SEVERITY_MEDIUM, GK_SEVERITY_HIGH, GK_SEVERITY_CRITICAL } GkSeverity;
+typedef enum {
+    GK_SEVERITY_LOW,
+    GK_SEVERITY_MEDIUM,
+    GK_SEVERITY_HIGH,
+    GK_SEVERITY_CRITICAL
+} GkSeverity;
 
 typedef enum {
     /* Arguments */
@@ -83,13 +88,22 @@ typedef enum {
     GK_HOTKEY,
     GK_MADE_ON_VIRTUAL_MACHINE,
     GK_WITHOUT_TIMES,
+    /* Containers, and the rules of others */
+    GK_SHORTCUT_INSIDE,
+    GK_CONTAINER_DAMAGED,
+    GK_CONTAINER_OVER_LIMIT,
+    GK_CONTAINER_ENCRYPTED,
+    GK_RULE_CRITICAL,
+    GK_RULE_HIGH,
+    GK_RULE_MEDIUM,
+    GK_RULE_LOW,
     GK_N_INDICATORS,
 } GkIndicatorId;
 
 typedef struct {
     const char *id; /* stable: others' rules name it */
     GkSeverity severity;
-    const char *meaning;   /* one sentence */
+    const char *meaning; /* one sentence */
     const char *reference; /* %NULL: none */
 } GkIndicator;
 

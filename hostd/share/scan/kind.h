@@ -14,6 +14,16 @@ typedef enum {
     GK_KIND_RAR,
     GK_KIND_GZIP,
     GK_KIND_CAB,
+    GK_KIND_BZIP2,
+    GK_KIND_XZ,
+    GK_KIND_ZSTD,
+    GK_KIND_TAR,
+    GK_KIND_ISO, /* and UDF */
+    GK_KIND_DISK, /* a disk's image, whose file systems are not read here */
+    GK_KIND_LHA,
+    GK_KIND_MAIL,
+    GK_KIND_MSG,
+    GK_KIND_LINK, /* a member of an archive that is no file */
     GK_KIND_OLE,
     GK_KIND_PDF,
     GK_KIND_RTF,
@@ -31,6 +41,9 @@ typedef enum {
 GkKind gk_kind_recognise (const guint8 *data, gsize size, const char *name);
 
 const char *gk_kind_to_string (GkKind kind);
+
+/* Whether files are packed into it, which only genkan-scan-deep unpacks. */
+gboolean gk_kind_is_archive (GkKind kind);
 
 /* Whether Windows runs it, when opened, rather than showing it. */
 gboolean gk_kind_runs (GkKind kind);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/share/scan/lnk-json.h"
 
+#include "hostd/share/scan/decode.h"
 #include "hostd/share/scan/kind.h"
 
 #include <assert.h>
@@ -10,6 +11,7 @@
 enum {
     ARGUMENTS_SHOWN = 64 * 1024, /* characters: all that a shortcut can have, escapes apart */
     TEXT_SHOWN = 4 * 1024,
+    DECODED_SHOWN = 16 * 1024,
     TEXTS_SHOWN = 128 * 1024, /* of all texts but the arguments */
     ITEMS_SHOWN = 128, /* of all lists */
     HOTKEY_F1 = 0x70,
@@ -402,6 +404,26 @@ damage_to_json (const GkLnk *lnk)
     return array;
 }
 
+/* What the command says once its tricks are undone; none where there are none. */
+static JsonArray *
+decoded_to_json (const GkLnkView *view, Room *room)
+{
+    const char *arguments = view->strings[GK_LNK_ARGUMENTS].utf8;
+    g_autoptr (GPtrArray) layers = gk_decode_command (arguments ? arguments : "");
+    JsonArray *array = json_array_new ();
+
+    for (guint i = 0; i < layers->len; i++) {
+        const GkDecoded *layer = layers->pdata[i];
+        JsonObject *object = json_object_new ();
+
+        json_object_set_string_member (object, "how", layer->how);
+        set_cut_text (object, "text", layer->text, MIN (room->characters, DECODED_SHOWN));
+        room->characters -= MIN (g_utf8_strlen (layer->text, -1), room->characters);
+        json_array_add_object_element (array, object);
+    }
+    return array;
+}
+
 JsonObject *
 gk_lnk_to_json (const GkLnk *lnk, const guint8 *data, gsize size)
 {
@@ -411,6 +433,7 @@ gk_lnk_to_json (const GkLnk *lnk, const guint8 *data, gsize size)
 
     /* First what says what is run: nothing else may take its room. */
     set_view (object, ours, ARGUMENTS_SHOWN, &room);
+    json_object_set_array_member (object, "decoded", decoded_to_json (ours, &room));
     our_view = view_to_json (lnk, ours, data, size, &room);
     spec_view = view_to_json (lnk, spec, data, size, &room);
     set_text (object, "target_source",

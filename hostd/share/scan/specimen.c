@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hostd/share/scan/specimen.h"
+
+#include "hostd/share/scan/walk.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const trouble_names[] = {
+    [GK_TROUBLE_NONE] = "none",
+    [GK_TROUBLE_DAMAGED] = "damaged",
+    [GK_TROUBLE_OVER_LIMIT] = "over-limit",
+    [GK_TROUBLE_ENCRYPTED] = "encrypted",
+};
+static_assert (G_N_ELEMENTS (trouble_names) == GK_N_TROUBLES, "every trouble has a name");
+
+const char *
+gk_trouble_to_string (GkTrouble trouble)
+{
+    return trouble_names[trouble];
+}
+
+gssize
+gk_specimen_read (const GkSpecimen *specimen, guint64 offset, guint8 *into, gsize n)
+{
+    gssize got;
+
+    if (offset < specimen->head_size) {
+        n = MIN (n, specimen->head_size - (gsize) offset);
+        memcpy (into, specimen->head + offset, n);
+        return (gssize) n;
+    }
+    if (!specimen->has_rest || offset >= specimen->size)
+        return 0;
+    do
+        got = pread (specimen->fd, into, (gsize) MIN (n, specimen->size - offset), (off_t) offset);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
