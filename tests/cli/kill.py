@@ -28,6 +28,7 @@ AT_A_TIME = 3
 PATIENCE = 90  # seconds until what was killed is cleaned up and the pool is filled again
 LATEST = 8  # seconds after a round's begin: some two cycles
 POOL = 2
+STUCK = "cannot acquire state change lock"
 CONFIG = (f"[vm]\nmost-disposables={4 * AT_A_TIME + POOL}\nmost-per-user={4 * AT_A_TIME}\n"
           f"[pool]\nmemory-mib=4096\n[pool {IMAGE}]\nmin={POOL}\nmax={POOL}\n")
 GUEST = re.compile(rb"guest=genkan-([^,\0]+)")
@@ -92,7 +93,7 @@ class Kill(unittest.TestCase):
         found.update({what: sides for what, sides in (("runs", runs), ("pool", pool)) if sides[0] != sides[1]})
         return found
 
-    def check_beliefs(self):
+    def check_order(self):
         """Every kind of thing is there for each machine and for nothing else, and genkand knows each: soon."""
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -105,6 +106,17 @@ class Kill(unittest.TestCase):
                 break
             time.sleep(0.5)
         self.assertEqual(found, {}, self.host.read_log()[-3000:])
+
+    def check_beliefs(self):
+        try:
+            self.check_order()
+        except AssertionError:
+            if STUCK not in self.host.read_log():
+                raise
+            # Its own fault, seen once in 40 kills of libvirtd 9.0: genkand says so, and goes on trying.
+            print("# libvirtd has not let go of a domain whose QEMU is dead, and is started again", flush=True)
+            self.kill_libvirtd()
+            self.check_order()
 
     def check_ledgers(self, runs):
         for run in runs:
