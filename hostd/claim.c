@@ -205,6 +205,13 @@ connect_network (Claim *claim, GError **error)
     GkDisposable *disposable = claim->disposable;
     JsonObject *members;
 
+    /* The bridge has no other yet: what the policy promises must not be less than what is in force.
+     */
+    if (!g_str_equal (disposable->policy_mode, "none")) {
+        g_set_error (error, GK_API_ERROR, GK_API_ERROR_REFUSED, "the bridge has no policy '%s'",
+                     disposable->policy_mode);
+        return FALSE;
+    }
     /* What it says from its first packet on is the disposable's. */
     gk_registry_bind (disposable->host->registry, claim->machine->id, disposable);
     if (!gk_machine_connect (claim->machine, error))

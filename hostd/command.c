@@ -51,7 +51,7 @@ rest (Running *running, guint ms)
     return ok;
 }
 
-/* They are there when the shell in the guest has come that far. */
+/* They are there when guest-run has come that far. */
 static gboolean
 open_stream (Running *running, guint stream, const char *path, GError **error)
 {

@@ -119,8 +119,9 @@ gk_reaper_free (GkReaper *reaper)
 void
 gk_reaper_take (GkReaper *reaper, GkMachine *machine)
 {
-    /* Whatever its turn is: the guest ends now. */
-    gk_machine_strike (machine);
+    /* Where it is not its turn yet, the guest ends now all the same. */
+    if (g_thread_pool_get_num_threads (reaper->machine_threads) >= AT_ONCE)
+        gk_machine_strike (machine);
     g_mutex_lock (&reaper->lock);
     reaper->machines++;
     g_mutex_unlock (&reaper->lock);

@@ -213,7 +213,10 @@ gk_agent_write (GkVm *vm, const char *path, const char *text, GError **error)
     json_object_set_string_member (arguments, "buf-b64", coded);
     reply = gk_agent_command (vm, command_new ("guest-file-write", arguments), COMMAND_S,
                               "write to a file in", error);
-    return reply && close_file (vm, handle, COMMAND_S, error);
+    if (reply)
+        return close_file (vm, handle, COMMAND_S, error);
+    close_file (vm, handle, CLOSE_S, NULL);
+    return FALSE;
 }
 
 GkAgentFile *

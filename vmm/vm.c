@@ -224,9 +224,11 @@ end (gpointer data)
 static void
 have_it_ended (GkVm *vm)
 {
-    if (g_atomic_int_compare_and_exchange (&vm->ended, FALSE, TRUE))
-        vm->ending = g_thread_new ("end", end, vm);
-    gk_process_wait (vm->pidfd, NOTICE_MS);
+    if (!g_atomic_int_compare_and_exchange (&vm->ended, FALSE, TRUE))
+        return;
+    vm->ending = g_thread_try_new ("end", end, vm, NULL);
+    if (vm->ending)
+        gk_process_wait (vm->pidfd, NOTICE_MS);
 }
 
 gboolean
@@ -240,7 +242,7 @@ gk_vm_kill (GkVm *vm, GError **error)
     return FALSE;
 }
 
-/* Killed first: libvirt would send SIGTERM, and wait for what comes of it. */
+/* Dead first: libvirt may be slow, or away. */
 gboolean
 gk_vm_destroy (GkVm *vm, GError **error)
 {

@@ -60,7 +60,7 @@ GkVm *gk_vm_restore (GkVmm *vmm, const GkDomainSpec *spec, const char *memory, c
  */
 gboolean gk_vm_save (GkVm *vm, const char *path, GError **error);
 
-/* Frees the handle; the domain lives on. */
+/* Frees the handle; the domain lives on. May wait for libvirt: not in the main thread. */
 void gk_vm_free (GkVm *vm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GkVm, gk_vm_free)
 
@@ -86,8 +86,9 @@ guint64 gk_vm_agent_usec (GkVm *vm);
 /* Sends QEMU its death, and waits for nothing: for the main thread. */
 void gk_vm_strike (GkVm *vm);
 
-/* Kills QEMU and waits for its death, milliseconds: when this returns, the guest can do no more.
- * libvirtd is not needed for it, and cleans up behind (gk_vm_destroy() waits for that). A VM that
+/* Ends QEMU and waits for its death, some 30 ms: when this returns, the guest can do no more. libvirt is had
+ * to end it; where that has not after 250 ms, or is away, QEMU is killed. libvirt cleans up behind
+ * (gk_vm_destroy() waits for that). A VM that
  * is gone already is success. Errors: GK_VMM_ERROR_TIMED_OUT where QEMU is not dead after 10 s. */
 gboolean gk_vm_kill (GkVm *vm, GError **error);
 

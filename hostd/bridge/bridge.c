@@ -349,6 +349,14 @@ gk_bridge_add (GkBridge *bridge, const GkBridgeNic *nic, char **ret_address, GEr
 }
 
 gboolean
+gk_bridge_check (GkBridge *bridge, const char *vm, GError **error)
+{
+    g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&bridge->lock);
+
+    return (bridge->netd && g_hash_table_contains (bridge->nics, vm)) || set_lost (error);
+}
+
+gboolean
 gk_bridge_remove (GkBridge *bridge, const char *vm, GError **error)
 {
     g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&bridge->lock);

@@ -77,13 +77,16 @@ typedef struct {
 
 /**
  * gk_bridge_add:
- * @ret_address: (out): the guest's IPv4 address, given by DHCP
+ * @ret_address: (out): the guest's IPv4 address
  *
  * Takes the tap over, with rules and set elements committed and read back before it is raised: when
  * this returns, the policy is in force and the guest's link may go up.
  */
 gboolean gk_bridge_add (GkBridge *bridge, const GkBridgeNic *nic, char **ret_address,
                         GError **error);
+
+/* Whether netd is there, and has the NIC: one that it lost with its namespace has no way out any more. */
+gboolean gk_bridge_check (GkBridge *bridge, const char *vm, GError **error);
 
 /* Takes the NIC's rules away, deletes the tap. One that is not there is success. Events that netd
  * still had for it have been delivered, or are queued in the main context, when this returns. */

@@ -18,6 +18,7 @@
 
 #define GUEST_UNIQUE "/usr/lib/genkan/guest-unique"
 #define UNIQUE_FIFO "/run/genkan/unique"
+#define REHEARSAL "/run/genkan/rehearsal"
 #define GUEST_RUN "/usr/lib/genkan/guest-run"
 
 enum {
@@ -199,77 +200,45 @@ nanoseconds_now (void)
 }
 
 /* libvirt hears of the agent of a guest that was restored some milliseconds after it runs; until
- * then it says at once that there is none. Returns: whether to try again; else @local is @error's
- */
+ * then it says at once that there is none. */
 static gboolean
-is_early (GError *local, gint64 deadline, GkJob *job, GError **error)
+wait_for_answer (GkMachine *machine, GkJob *job, GError **error)
 {
-    if (g_error_matches (local, GK_VMM_ERROR, GK_VMM_ERROR_AGENT) &&
-        g_get_monotonic_time () < deadline && gk_job_sleep (job, AGENT_PAUSE_MS)) {
-        g_error_free (local);
-        return TRUE;
-    }
-    g_propagate_error (error, local);
-    return FALSE;
-}
+    gint64 deadline = g_get_monotonic_time () + AGENT_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
 
-static gint64
-agent_deadline (void)
-{
-    return g_get_monotonic_time () + AGENT_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
-}
+    for (;;) {
+        g_autoptr (GError) local = NULL;
 
-static gboolean
-exec_patiently (GkMachine *machine, const char *const *argv, GkJob *job, gint64 *ret_pid,
-                GError **error)
-{
-    gint64 deadline = agent_deadline ();
-    GError *local = NULL;
-
-    while (!gk_agent_exec (machine->vm, argv, TRUE, ret_pid, &local)) {
-        if (!is_early (g_steal_pointer (&local), deadline, job, error))
+        if (gk_agent_ping (machine->vm, PING_S, &local)) {
+            machine->answered = g_get_monotonic_time ();
+            return TRUE;
+        }
+        if (!g_error_matches (local, GK_VMM_ERROR, GK_VMM_ERROR_AGENT) ||
+            g_get_monotonic_time () >= deadline) {
+            g_propagate_error (error, g_steal_pointer (&local));
             return FALSE;
+        }
+        if (!gk_job_sleep (job, AGENT_PAUSE_MS))
+            return !g_cancellable_set_error_if_cancelled (gk_job_cancellable (job), error);
     }
-    return TRUE;
-}
-
-static gboolean
-ping_patiently (GkMachine *machine, GkJob *job, GError **error)
-{
-    gint64 deadline = agent_deadline ();
-    GError *local = NULL;
-
-    while (!gk_agent_ping (machine->vm, PING_S, &local)) {
-        if (!is_early (g_steal_pointer (&local), deadline, job, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
-note_answer (GkMachine *machine)
-{
-    machine->answered = g_get_monotonic_time ();
-    return TRUE;
 }
 
 /* What waits in a warm guest has its words as one line. */
 static gboolean
-begin (GkMachine *machine, const char *const *argv, GkJob *job, gint64 *ret_pid, GError **error)
+begin (GkMachine *machine, const char *const *argv, gint64 *ret_pid, GError **error)
 {
     g_autofree char *words = NULL, *line = NULL;
 
     if (!machine->warm || !machine->warm->waiting)
-        return exec_patiently (machine, argv, job, ret_pid, error) && note_answer (machine);
+        return gk_agent_exec (machine->vm, argv, TRUE, ret_pid, error);
     *ret_pid = machine->warm->waiting;
     words = g_strjoinv (" ", (char **) argv + 1);
     line = g_strconcat (words, "\n", NULL);
-    return ping_patiently (machine, job, error) && note_answer (machine) &&
-           gk_agent_write (machine->vm, UNIQUE_FIFO, line, error);
+    return gk_agent_write (machine->vm, UNIQUE_FIFO, line, error);
 }
 
 static gboolean
-begin_unique (GkMachine *machine, GkJob *job, gint64 *ret_pid, GError **error)
+begin_unique (GkMachine *machine, gint64 *ret_pid, GError **error)
 {
     g_autofree char *host_name = g_strconcat ("pc-", machine->id, NULL);
     g_autofree char *guest_id = g_uuid_string_random ();
@@ -290,7 +259,7 @@ begin_unique (GkMachine *machine, GkJob *job, gint64 *ret_pid, GError **error)
         if (*from != '-')
             *to++ = *from;
     *to = '\0';
-    return begin (machine, argv, job, ret_pid, error);
+    return begin (machine, argv, ret_pid, error);
 }
 
 /* Waits for one of the guest's own programs, which must say that all went well. */
@@ -320,7 +289,7 @@ gk_machine_run (GkMachine *machine, const char *const *argv, guint timeout_ms, G
 {
     gint64 pid = 0;
 
-    return exec_patiently (machine, argv, job, &pid, error) &&
+    return gk_agent_exec (machine->vm, argv, TRUE, &pid, error) &&
            wait_for (machine, pid, argv[0], timeout_ms, job, error);
 }
 
@@ -346,7 +315,7 @@ gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error)
     gk_job_progress (job, 80, "attaching network and share");
     if (!plug_nic (machine, error) || !plug_share (machine, error) ||
         (machine->warm && !gk_vm_resume (machine->vm, error)) ||
-        !begin_unique (machine, job, &pid, error))
+        !wait_for_answer (machine, job, error) || !begin_unique (machine, &pid, error))
         return FALSE;
     return wait_for (machine, pid, GUEST_UNIQUE, UNIQUE_TIMEOUT_MS, job, error);
 }
@@ -354,11 +323,11 @@ gk_machine_fit_out (GkMachine *machine, GkJob *job, GError **error)
 gboolean
 gk_machine_rehearse (GkMachine *machine, GkJob *job, GError **error)
 {
-    char *argv[] = { (char *) "true", NULL };
+    char *argv[] = { (char *) "rm", (char *) REHEARSAL ".1", (char *) REHEARSAL ".2", NULL };
     gint64 pid = 0;
 
     machine->slept = TRUE;
-    return gk_machine_start (machine, "/run/genkan/rehearsal", 1, argv, &pid, error) &&
+    return gk_machine_start (machine, REHEARSAL, 1, argv, &pid, error) &&
            wait_for (machine, pid, GUEST_RUN, UNIQUE_TIMEOUT_MS, job, error);
 }
 
@@ -366,7 +335,8 @@ gboolean
 gk_machine_wake (GkMachine *machine, GError **error)
 {
     machine->slept = TRUE;
-    return gk_vm_resume (machine->vm, error) && gk_agent_ping (machine->vm, PING_S, error);
+    return gk_bridge_check (machine->host->bridge, machine->id, error) &&
+           gk_vm_resume (machine->vm, error) && gk_agent_ping (machine->vm, PING_S, error);
 }
 
 /* Not by the agent's own guest-set-time: that has the hardware clock set too, which takes 2 s. */

@@ -120,7 +120,8 @@ gk_machine_connect (GkMachine *machine, GError **error)
 {
     GkNicSpec nic = { .tap = machine->tap, .mac = machine->mac, .link_up = TRUE };
 
-    return gk_vm_set_link (machine->vm, &nic, error);
+    return gk_bridge_check (machine->host->bridge, machine->id, error) &&
+           gk_vm_set_link (machine->vm, &nic, error);
 }
 
 void

@@ -74,7 +74,7 @@ gboolean gk_machine_rehearse (GkMachine *machine, GkJob *job, GError **error);
 gboolean gk_machine_run (GkMachine *machine, const char *const *argv, guint timeout_ms, GkJob *job,
                          GError **error);
 
-/* Lets a machine go on that was paused, and asks its agent whether it is there. */
+/* Lets a machine go on that was paused, and asks bridge and agent whether they are there. */
 gboolean gk_machine_wake (GkMachine *machine, GError **error);
 
 /**
@@ -92,7 +92,7 @@ gboolean gk_machine_start (GkMachine *machine, const char *output, guint most, c
 /* Sets the guest's clock, where it was paused. Does not wait for it. */
 gboolean gk_machine_set_clock (GkMachine *machine, GError **error);
 
-/* Raises the link of its NIC. */
+/* Raises the link of its NIC, where the bridge has it. */
 gboolean gk_machine_connect (GkMachine *machine, GError **error);
 
 /* Writes down which disposable it serves from now on. */

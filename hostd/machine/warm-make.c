@@ -144,7 +144,8 @@ try_clone (GkHost *host, GkImage *image, GkWarm *warm, GkJob *job, GError **erro
 {
     GkMachine *machine = gk_machine_new (host, image, error);
     gboolean ok = machine && gk_machine_clone (machine, warm, job, error) &&
-                  gk_machine_fit_out (machine, job, error);
+                  gk_machine_fit_out (machine, job, error) &&
+                  gk_machine_rehearse (machine, job, error);
 
     if (machine)
         gk_reaper_take (host->reaper, machine);
@@ -251,7 +252,7 @@ gk_warm_try (GkHost *host, GkImage *image, GkWarm *warm, GkJob *job, GError **er
 
     if (try_clone (host, image, warm, job, &local))
         return TRUE;
-    if (gk_warm_is_to_blame (local))
+    if (gk_warm_is_to_blame (local) && !g_cancellable_is_cancelled (gk_job_cancellable (job)))
         gk_warm_discard (warm);
     g_propagate_error (error, g_steal_pointer (&local));
     return FALSE;

@@ -88,8 +88,10 @@ class Pool(PoolCase):
             folder = os.path.join(self.host.state, "machines", machine)
             for half in ("inbound", "inbound.export", "outbound"):
                 self.assertEqual(os.listdir(os.path.join(folder, half)), [])
-            with open(os.path.join(folder, "machine.json")) as file:
-                self.assertIsNone(json.load(file).get("run"))
+        for run in self.host.runs():
+            with open(os.path.join(self.host.state, "runs", run, "ledger.jsonl")) as file:
+                ledger = file.read()
+            self.assertEqual([machine for machine in self.ready() if machine in ledger], [])
 
     def test_3_a_claim_takes_a_ready_one(self):
         """new and revert take machines that were ready, the oldest first, and the pool is filled again"""
