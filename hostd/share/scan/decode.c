@@ -82,22 +82,21 @@ learn_variables (const char *text, GHashTable *variables)
     }
 }
 
-/* `:~from,count` of @value, by bytes; negative numbers count from its end. */
+/* `:~from,count` of @value, by characters; negative numbers count from its end. */
 static char *
 cut (const char *value, const char *range)
 {
-    gint64 size = (gint64) strlen (value), from, count = size;
+    gint64 size = g_utf8_strlen (value, -1), from, count = size;
     char *end;
 
-    from = g_ascii_strtoll (range, &end, 10);
+    from = CLAMP (g_ascii_strtoll (range, &end, 10), -size, size);
     if (*end == ',')
-        count = g_ascii_strtoll (end + 1, NULL, 10);
+        count = CLAMP (g_ascii_strtoll (end + 1, NULL, 10), -size, size);
     if (from < 0)
-        from = MAX (size + from, 0);
-    from = MIN (from, size);
+        from += size;
     if (count < 0)
         count = MAX (size + count - from, 0);
-    return g_strndup (value + from, (gsize) CLAMP (count, 0, size - from));
+    return g_utf8_substring (value, from, MIN (from + count, size));
 }
 
 /* `%name%`, `%name:~1,2%` or `!name!` at @at. Returns: what is behind it; %NULL: it is none that is
