@@ -9,6 +9,11 @@ import traceback
 import unittest
 
 
+def say(line):
+    """One line; what a terminal or an XML reader would trip over is escaped: names here are hostile by trade."""
+    print("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line), flush=True)
+
+
 class TapResult(unittest.TestResult):
     def __init__(self):
         super().__init__()
@@ -16,17 +21,17 @@ class TapResult(unittest.TestResult):
 
     def _line(self, ok, test, note=""):
         self.number += 1
-        name = test.shortDescription() or test.id()
-        if hasattr(test, "_subDescription"):
+        name = test.shortDescription()
+        if name and hasattr(test, "_subDescription"):
             name += " " + test._subDescription()
-        name = name.replace("#", "\\#")
+        name = (name or test.id()).replace("#", "\\#")
         took = time.monotonic() - getattr(self, "begun", time.monotonic())
-        print(f"{'ok' if ok else 'not ok'} {self.number} - {name}{note}", flush=True)
-        print(f"# {took:.1f} s", flush=True)
+        say(f"{'ok' if ok else 'not ok'} {self.number} - {name}{note}")
+        say(f"# {took:.1f} s")
 
     def _failure(self, test, err):
         for line in "".join(traceback.format_exception(*err)).splitlines():
-            print("# " + line, flush=True)
+            say("# " + line)
         self._line(False, test)
 
     def startTest(self, test):
@@ -63,7 +68,7 @@ def main():
     names = sys.argv[1:]
     suite = loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module)
     result = TapResult()
-    print("TAP version 13", flush=True)
+    say("TAP version 13")
     suite.run(result)
-    print(f"1..{result.number}", flush=True)
+    say(f"1..{result.number}")
     sys.exit(0 if result.wasSuccessful() and result.number else 1)
