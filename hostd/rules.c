@@ -3,6 +3,7 @@
 
 #include "base/paths.h"
 #include "base/spawn.h"
+#include "hostd/share/scanner.h"
 
 #include <unistd.h>
 
@@ -29,8 +30,7 @@ gk_rules_prepare (const char *yara, const char *run_dir, GError **ret_error)
     g_autoptr (GStrvBuilder) paths = g_strv_builder_new ();
 
     for (guint i = 0; folders[i]; i++) {
-        g_autofree char *folder =
-            g_str_equal (folders[i], "standard") ? gk_data_path ("yara") : g_strdup (folders[i]);
+        g_autofree char *folder = gk_scan_rules_folder (folders[i]);
         g_autofree char *path = g_strdup_printf ("%s/rules-%u", run_dir, i);
         g_autoptr (GError) error = NULL;
 

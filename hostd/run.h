@@ -41,7 +41,8 @@ GkDisposable *gk_run_new (GkHost *host, const GkRunWish *wish, GkJob *job, GErro
 gboolean gk_run_start (GkDisposable *disposable, gboolean set_clock, GkJob *job, GError **error);
 
 /* Both; nothing lives where it fails. */
-GkDisposable *gk_run_begin (GkHost *host, const GkRunWish *wish, gboolean set_clock, GkJob *job, GError **error);
+GkDisposable *gk_run_begin (GkHost *host, const GkRunWish *wish, gboolean set_clock, GkJob *job,
+                            GError **error);
 
 /* Records how long the use itself took; @begun: g_get_monotonic_time() at its beginning. */
 void gk_run_record_used (GkDisposable *disposable, gint64 begun);

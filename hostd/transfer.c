@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { TICK_US = 500 * 1000, LISTED_MOST = 10000 };
+
 void
 gk_transfer_free (GkTransfer *transfer)
 {
@@ -79,8 +81,6 @@ admit (GkDisposable *disposable, GkPassed *passed, GError **error)
     g_ptr_array_add (disposable->guest_names, g_steal_pointer (&name));
     return result;
 }
-
-enum { TICK_US = 500 * 1000, LISTED_MOST = 10000 };
 
 /* Tells how far the copy has come: its source's own place says so. */
 typedef struct {

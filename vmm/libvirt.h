@@ -50,7 +50,6 @@ gboolean gk_vmm_fail (GkVmm *vmm, GkVmmError otherwise, GError **error, const ch
 gboolean gk_vm_fail (GkVm *vm, GkVmmError otherwise, GError **error, const char *what, ...)
     G_GNUC_PRINTF (4, 5);
 
-
 /* Returns: (transfer full): the running domain, or %NULL with GK_VMM_ERROR_GONE or _UNREACHABLE */
 virDomainPtr gk_vm_domain (GkVm *vm, GError **error);
 

@@ -2,7 +2,6 @@
 #include "base/escape.h"
 #include "base/fd.h"
 #include "base/json.h"
-#include "base/paths.h"
 #include "hostd/api/error.h"
 #include "hostd/cli/cli.h"
 #include "hostd/cli/triage-text.h"
@@ -132,15 +131,14 @@ print (JsonObject *triage)
     }
 }
 
-/* `standard` is genkan's own. Returns: (transfer full) (nullable): paths; %NULL: no rules */
+/* Returns: (transfer full): paths */
 static char **
 rules_of (char *const *folders)
 {
     g_autoptr (GStrvBuilder) paths = g_strv_builder_new ();
 
     for (; folders && *folders; folders++) {
-        g_autofree char *path =
-            g_str_equal (*folders, "standard") ? gk_data_path ("yara") : g_strdup (*folders);
+        g_autofree char *path = gk_scan_rules_folder (*folders);
 
         g_strv_builder_add (paths, path);
     }

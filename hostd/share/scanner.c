@@ -296,6 +296,12 @@ triage_of (const GkScannerConfig *config, int fd, Facts *facts, GCancellable *ca
     return triage_without_scan (facts, GK_VERDICT_ERROR, "scanner-failed", local->message);
 }
 
+char *
+gk_scan_rules_folder (const char *name)
+{
+    return g_str_equal (name, "standard") ? gk_data_path ("yara") : g_strdup (name);
+}
+
 JsonObject *
 gk_scan_triage (const GkScannerConfig *config, int fd, const char *name, GCancellable *cancellable,
                 GError **error)

@@ -33,6 +33,9 @@ typedef struct {
 void gk_judgement_clear (GkJudgement *judgement);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (GkJudgement, gk_judgement_clear)
 
+/* Returns: (transfer full): the folder of YARA's rules that a user calls @name: `standard` is genkan's own */
+char *gk_scan_rules_folder (const char *name);
+
 /**
  * gk_scan_triage:
  * @fd: the file, a regular one, read from its start

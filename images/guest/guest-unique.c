@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* guest-unique HOSTNAME MACHINE-ID UNIX-TIME-NANOSECONDS SEED-HEX NETWORK [MOUNT…]: makes a clone
  * of a warm state one of its own, before anybody uses it. NETWORK is ADDRESS/PREFIX,GATEWAY, which
- * the NIC is given, or
- * `-`; MOUNTs are folders that stand in /etc/fstab. It waits until the NIC is there and all of them
- * are mounted: the host plugs them in before or meanwhile.
+ * the NIC is given, or `-`; MOUNTs are folders that stand in /etc/fstab. It waits until the NIC is
+ * there and all of them are mounted: the host plugs them in before or meanwhile.
  *
  * guest-unique --wait FIFO: makes FIFO, and does it for whoever writes those words there, a line
  * with blanks between them. Started before the state is saved: a clone under emulation takes longer

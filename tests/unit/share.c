@@ -228,6 +228,18 @@ test_judgements (void)
     }
 }
 
+/* A triage without clamd, and with clamd's OK. */
+static void
+judge_twice (const char *text, gboolean with_rules, GkJudgement *ret_alone,
+             GkJudgement *ret_with_clamd)
+{
+    g_autoptr (JsonObject) triage = gk_json_parse (text, strlen (text), 1000, NULL);
+    GkClamdAnswer ok = { GK_VERDICT_CLEAN, NULL };
+
+    gk_judge (triage, with_rules, NULL, ret_alone);
+    gk_judge (triage, with_rules, &ok, ret_with_clamd);
+}
+
 /* Not even of a kind that it knows does genkan-scan's word suffice, with any doubt in it. */
 static void
 test_judgement_with_a_doubt (void)
@@ -247,12 +259,9 @@ test_judgement_with_a_doubt (void)
             g_strdup_printf ("{\"kind\":\"lnk\",\"verdict\":\"clean\",\"indicators\":"
                              "[{\"severity\":\"low\"},{\"severity\":\"%s\"}]}",
                              cases[i].severity);
-        g_autoptr (JsonObject) triage = gk_json_parse (text, strlen (text), 1000, NULL);
-        GkClamdAnswer ok = { GK_VERDICT_CLEAN, NULL };
         g_auto (GkJudgement) alone = { 0 }, with_clamd = { 0 };
 
-        gk_judge (triage, FALSE, NULL, &alone);
-        gk_judge (triage, FALSE, &ok, &with_clamd);
+        judge_twice (text, FALSE, &alone, &with_clamd);
         g_assert_cmpint (alone.vouched, ==, cases[i].alone);
         g_assert_cmpint (with_clamd.vouched, ==, cases[i].with_clamd);
     }
@@ -557,13 +566,9 @@ test_judgement_with_rules (void)
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
-        const char *text = cases[i].triage;
-        g_autoptr (JsonObject) triage = gk_json_parse (text, strlen (text), 1000, NULL);
-        GkClamdAnswer ok = { GK_VERDICT_CLEAN, NULL };
         g_auto (GkJudgement) alone = { 0 }, with_clamd = { 0 };
 
-        gk_judge (triage, TRUE, NULL, &alone);
-        gk_judge (triage, TRUE, &ok, &with_clamd);
+        judge_twice (cases[i].triage, TRUE, &alone, &with_clamd);
         g_assert_cmpint (alone.verdict, ==, cases[i].verdict);
         g_assert_cmpint (alone.vouched, ==, cases[i].vouched);
         g_assert_cmpint (with_clamd.verdict, ==, cases[i].verdict);

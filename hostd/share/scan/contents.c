@@ -5,6 +5,7 @@
 #include "base/sha256.h"
 #include "hostd/share/scan/job.h"
 
+#include <assert.h>
 #include <string.h>
 
 typedef struct {
@@ -22,6 +23,20 @@ typedef struct {
     GkSha256 *sum;
     guint64 size;
 } Level;
+
+static const char *const trouble_names[] = {
+    [GK_TROUBLE_NONE] = "none",
+    [GK_TROUBLE_DAMAGED] = "damaged",
+    [GK_TROUBLE_OVER_LIMIT] = "over-limit",
+    [GK_TROUBLE_ENCRYPTED] = "encrypted",
+};
+static_assert (G_N_ELEMENTS (trouble_names) == GK_N_TROUBLES, "every trouble has a name");
+
+const char *
+gk_trouble_to_string (GkTrouble trouble)
+{
+    return trouble_names[trouble];
+}
 
 void
 gk_contents_clear (GkContents *contents)

@@ -24,7 +24,7 @@ static const char *const kind_names[] = {
 };
 static_assert (G_N_ELEMENTS (kind_names) == GK_N_KINDS, "every kind has a name");
 
-/* clang-format off: a magic, a row */
+/* clang-format off */
 static const struct {
     GkKind kind;
     gsize at;

@@ -84,15 +84,17 @@ take_option (int option, Options *ret)
 static gboolean
 read_options (int argc, char **argv, Options *ret)
 {
+    /* clang-format off */
     static const struct option known[] = {
-        {"name",             required_argument, NULL, 'n' },
-        { "max-size",              required_argument, NULL, 'm' },
-        { "member",                 required_argument, NULL, 'M' },
-        { "rules",required_argument, NULL, 'r' },
-        { "save-rules",               required_argument, NULL, 's' },
-        { "in-namespaces",          no_argument, NULL, 'i' },
-        { 0             },
+        { "name",          required_argument, NULL, 'n' },
+        { "max-size",      required_argument, NULL, 'm' },
+        { "member",        required_argument, NULL, 'M' },
+        { "rules",         required_argument, NULL, 'r' },
+        { "save-rules",    required_argument, NULL, 's' },
+        { "in-namespaces", no_argument,       NULL, 'i' },
+        { 0 },
     };
+    /* clang-format on */
     int option;
 
     opterr = 0;

@@ -248,9 +248,11 @@ meta_of (YR_RULE *rule, const char *name)
 {
     YR_META *meta;
 
-    yr_rule_metas_foreach (rule,
-                           meta) if (meta->type == META_TYPE_STRING &&
-                                     g_str_equal (meta->identifier, name)) return meta->string;
+    /* clang-format off */
+    yr_rule_metas_foreach (rule, meta)
+        if (meta->type == META_TYPE_STRING && g_str_equal (meta->identifier, name))
+            return meta->string;
+    /* clang-format on */
     return NULL;
 }
 

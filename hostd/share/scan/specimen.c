@@ -1,26 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostd/share/scan/specimen.h"
 
-#include "hostd/share/scan/walk.h"
-
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char *const trouble_names[] = {
-    [GK_TROUBLE_NONE] = "none",
-    [GK_TROUBLE_DAMAGED] = "damaged",
-    [GK_TROUBLE_OVER_LIMIT] = "over-limit",
-    [GK_TROUBLE_ENCRYPTED] = "encrypted",
-};
-static_assert (G_N_ELEMENTS (trouble_names) == GK_N_TROUBLES, "every trouble has a name");
-
-const char *
-gk_trouble_to_string (GkTrouble trouble)
-{
-    return trouble_names[trouble];
-}
 
 gssize
 gk_specimen_read (const GkSpecimen *specimen, guint64 offset, guint8 *into, gsize n)
