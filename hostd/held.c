@@ -228,9 +228,8 @@ tag (int fd, const char *origin)
 }
 
 static gboolean
-write_zone (int dir, const char *name, const char *origin, GError **error)
+write_zone (int dir, const char *beside, const char *origin, GError **error)
 {
-    g_autofree char *beside = g_strconcat (name, ":Zone.Identifier", NULL);
     g_autofree char *text =
         g_strdup_printf ("[ZoneTransfer]\r\nZoneId=3\r\nHostUrl=%s\r\n", origin);
     gk_autofd int fd =
@@ -238,7 +237,10 @@ write_zone (int dir, const char *name, const char *origin, GError **error)
 
     if (fd < 0)
         return gk_set_errno (error, errno, "cannot make the Zone.Identifier");
-    return gk_fd_write_all (fd, text, strlen (text), error);
+    if (gk_fd_write_all (fd, text, strlen (text), error))
+        return TRUE;
+    unlinkat (dir, beside, 0);
+    return FALSE;
 }
 
 /* Links the inode behind @fd under the first free name. Returns: (transfer full): that name */
@@ -260,6 +262,25 @@ link_inode (int fd, int dir, JsonObject *held, GError **error)
     return NULL;
 }
 
+/* The last two steps. What cannot be given as it was asked for, or not be written down, is not
+ * given. */
+static gboolean
+give (const GkHeldWish *wish, JsonObject *held, int dir, const char *name, const char *path,
+      GError **error)
+{
+    g_autofree char *origin = origin_of (held);
+    g_autofree char *beside = g_strconcat (name, ":Zone.Identifier", NULL);
+
+    if (!wish->zone || write_zone (dir, beside, origin, error)) {
+        if (record (wish, held, "released", path, error))
+            return TRUE;
+        if (wish->zone)
+            unlinkat (dir, beside, 0);
+    }
+    unlinkat (dir, name, 0);
+    return FALSE;
+}
+
 static JsonObject *
 release (const GkHeldWish *wish, JsonObject *held, GCancellable *cancellable, GError **error)
 {
@@ -277,13 +298,9 @@ release (const GkHeldWish *wish, JsonObject *held, GCancellable *cancellable, GE
         return NULL;
     }
     name = link_inode (fd, dir, held, error);
-    if (!name || (wish->zone && !write_zone (dir, name, origin, error)))
+    path = name ? g_build_filename (place, name, NULL) : NULL;
+    if (!name || !give (wish, held, dir, name, path, error))
         return NULL;
-    path = g_build_filename (place, name, NULL);
-    if (!record (wish, held, "released", path, error)) {
-        unlinkat (dir, name, 0);
-        return NULL;
-    }
     json_object_set_string_member (held, "state", "released");
     gk_json_set_text (held, "path", path);
     gk_json_set_text (held, "origin", tagged ? origin : NULL);

@@ -170,6 +170,22 @@ test_release_over_nothing (Fixture *fixture, gconstpointer data)
     g_assert_cmpstr (name, ==, "note_ (2).txt");
 }
 
+/* What cannot be given as it was asked for is not given, and stays held. */
+static void
+test_release_in_whole (Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *place = g_strdup_printf ("%s/released/%d", fixture->state, OWNER);
+    g_autofree char *given = g_build_filename (place, "note_.txt", NULL);
+    g_autofree char *zone = g_strconcat (given, ":Zone.Identifier", NULL);
+    int code;
+
+    g_assert_true (gk_dir_ensure (place, 0700, NULL));
+    g_assert_cmpint (symlink ("/etc/passwd", zone), ==, 0);
+    g_assert_null (decide (fixture, 1, FALSE, FALSE, &code));
+    g_assert_false (g_file_test (given, G_FILE_TEST_EXISTS));
+    g_assert_cmpuint (count_held (fixture, OWNER, FALSE), ==, 3);
+}
+
 static void
 test_roles (Fixture *fixture, gconstpointer data)
 {
@@ -225,6 +241,7 @@ main (int argc, char **argv)
     add ("/held/release/gives-its-owner-that-very-inode-tagged", test_release);
     add ("/held/release/happens-once", test_release_once);
     add ("/held/release/never-over-what-is-there", test_release_over_nothing);
+    add ("/held/release/in-whole-or-not-at-all", test_release_in_whole);
     add ("/held/release/of-what-is-not-clean-needs-an-operator", test_roles);
     add ("/held/release/refuses-evidence-that-has-changed", test_changed_evidence);
     add ("/held/drop/is-told-and-keeps-the-evidence", test_drop);
